@@ -1,0 +1,54 @@
+import { EventEmitter } from 'node:events';
+import type { Outcome } from '../protocol/run.js';
+
+/** Everything the library reports while it works. Logs, metrics and traces subscribe; a throwing subscriber hurts nobody. */
+export interface SandboxEventMap {
+  /** Changes were captured and their action rows are committed. */
+  'actions.captured': { tenantId: string; actionIds: readonly string[] };
+  /** Jobs were added to the tenant's queue. */
+  'actions.queued': { tenantId: string; actionIds: readonly string[]; relayed: boolean };
+  /** Adding jobs failed; the relay will try again. */
+  'dispatch.failed': { tenantId: string; count: number; error: unknown };
+  /** A run begins. */
+  'action.started': { tenantId: string; actionId: string; script: string; attempt: number; waitedMs: number };
+  /** A run's effects, result and state are committed. */
+  'action.finished': { tenantId: string; actionId: string; script: string; outcome: Outcome | string; runMs: number };
+  /** A run was lost to a fault of ours or of the infrastructure and will be repeated. */
+  'action.retried': { tenantId: string; actionId: string; attempt: number; error: unknown; delayMs: number };
+  /** Attempts are used up. */
+  'action.dead': { tenantId: string; actionId: string; error: unknown };
+  /** An action was given up without a run. */
+  'action.skipped': { tenantId: string; actionId: string; reason: string };
+  /** Another processor finished the action first; nothing of this run was committed. */
+  'action.superseded': { tenantId: string; actionId: string };
+  'email.sent': { tenantId: string; emailId: string; actionId: string | null };
+  'email.failed': { tenantId: string; emailId: string; error: unknown; final: boolean };
+  /** A thread was ended from outside, or died. */
+  'thread.replaced': { reason: 'deadline' | 'fault' | 'idle' };
+  /** A write that capture cannot see was noticed. */
+  'capture.missed': { tenantId: string | undefined; sql: string };
+  /** A fault in a background loop that goes on. */
+  'background.error': { where: string; tenantId?: string; error: unknown };
+}
+
+/** The typed event stream of one module instance. */
+export class SandboxEvents {
+  private readonly emitter = new EventEmitter();
+
+  /** Calls `listener` for every event of that name; returns the way to stop. */
+  on<Name extends keyof SandboxEventMap>(name: Name, listener: (event: SandboxEventMap[Name]) => void): () => void {
+    this.emitter.on(name, listener);
+    return () => void this.emitter.off(name, listener);
+  }
+
+  /** Tells every listener; what a listener throws is dropped, because no subscriber may stop a run. */
+  emit<Name extends keyof SandboxEventMap>(name: Name, event: SandboxEventMap[Name]): void {
+    for (const listener of this.emitter.listeners(name)) {
+      try {
+        (listener as (event: SandboxEventMap[Name]) => void)(event);
+      } catch {
+        // see above
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import type { Change } from '../protocol/change.js';
+import type { Outcome, ScriptError } from '../protocol/run.js';
+
+/** Where an action stands. `queued` is a pending action that has been handed to the queue. */
+export type ActionStatus = 'pending' | 'queued' | 'running' | 'done' | 'failed' | 'dead' | 'skipped' | 'cancelled';
+
+/** A row to be written: the durable request to run one script for one change. */
+export interface NewAction {
+  /** UUID version 7, made by the writer: also the id of the BullMQ job. */
+  readonly id: string;
+  readonly scriptId: string;
+  readonly scriptName: string;
+  readonly scriptVersion: number;
+  readonly change: Change;
+  readonly userId: string | null;
+  /** Who made the change: the application, or a script. */
+  readonly origin: 'app' | 'script';
+  readonly depth: number;
+  readonly parentId: string | null;
+  /** `skipped` for a change that came too deep in a chain of scripts, else `pending`. */
+  readonly status: 'pending' | 'skipped';
+  readonly outcome?: string;
+  readonly error?: ScriptError;
+}
+
+/** An action as it is read back. */
+export interface ActionRecord {
+  readonly id: string;
+  readonly seq: string;
+  readonly scriptId: string;
+  readonly scriptName: string;
+  readonly scriptVersion: number;
+  readonly change: Change;
+  readonly userId: string | null;
+  readonly origin: 'app' | 'script';
+  readonly depth: number;
+  readonly parentId: string | null;
+  readonly status: ActionStatus;
+  readonly attempt: number;
+  readonly createdAt: Date;
+  readonly queuedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly outcome: Outcome | string | null;
+  readonly error: ScriptError | null;
+}

@@ -1,0 +1,101 @@
+import type { RedisOptions } from 'ioredis';
+import type { PoolConfig } from 'pg';
+import type { Limits } from './protocol/limits.js';
+import type { EngineId } from './protocol/script.js';
+import type { Order } from './scripts/script.js';
+import type { Tenancy } from './tenancy/tenancy.js';
+
+/** Where the tenants' queues live. */
+export type QueueOptions =
+  | {
+      readonly backend?: 'redis';
+      /** `{ url }`, or ioredis options. Default: the connection of the host's `BullModule.forRoot()`. */
+      readonly connection?: { readonly url: string } | RedisOptions;
+      /** First part of every key. Default `sandbox`. */
+      readonly prefix?: string;
+    }
+  | {
+      readonly backend: 'postgres';
+      /** A connection string, or `pg` pool options: the database that holds the queues. */
+      readonly connection: string | PoolConfig;
+      /** PostgreSQL schema of the queue tables. Default `sandbox_queue`. */
+      readonly prefix?: string;
+    };
+
+/** This process writes entities. */
+export interface CaptureOptions {
+  /** Default true. */
+  readonly enabled?: boolean;
+}
+
+/** This process hands committed actions to the queue, and finds those that a crash or a dead queue left behind. */
+export interface RelayOptions {
+  /** Milliseconds between two looks. Default 1,000. */
+  readonly intervalMs?: number;
+  /** Tenants looked at each time, besides those in use. Default 50. */
+  readonly tenantsPerInterval?: number;
+  /** Age in milliseconds at which an unfinished action that is not known to the queue is handed over. Default 2,000. */
+  readonly afterMs?: number;
+}
+
+/** This process serves the queues. */
+export interface ProcessingOptions {
+  /** Default false. */
+  readonly enabled?: boolean;
+  /** Most threads. Default 2 per core, at least 2; the pool starts with one and grows while runs wait. */
+  readonly threads?: number;
+  /** Runs in flight in this process, over all tenants. Default 2 per thread. */
+  readonly concurrency?: number;
+  /** Runs in flight per tenant, over all processes. Default 1 for `order: 'tenant'`, else 16. */
+  readonly tenantConcurrency?: number;
+  /** Default `tenant`: one at a time, in commit order. */
+  readonly order?: Order;
+  /** Attempts at an action that the infrastructure failed. Default 10. */
+  readonly attempts?: number;
+  /** First backoff in milliseconds; doubles each time, with jitter, up to 60 s. Default 250. */
+  readonly backoffMs?: number;
+  /** Milliseconds that a shutdown waits for runs in flight. Default 10,000. */
+  readonly drainMs?: number;
+}
+
+/** What `SandboxModule.forRoot` takes. */
+export interface SandboxModuleOptions {
+  readonly tenancy: Tenancy;
+  /** Default: Redis, as configured by the host's `BullModule.forRoot()`. */
+  readonly queue?: QueueOptions;
+  /** Default `quickjs`. */
+  readonly engine?: EngineId;
+  /** Defaults for every script; see `Limits`. */
+  readonly limits?: Partial<Limits>;
+  /** No script's own limits go above these. Default: `limits`, but five minutes of `cpuMs`. */
+  readonly ceiling?: Partial<Limits>;
+  /** Limits of one tenant, over `limits` and under `ceiling`. */
+  readonly tenantLimits?: (tenantId: string) => Partial<Limits> | undefined;
+  readonly capture?: CaptureOptions;
+  readonly relay?: RelayOptions;
+  readonly processing?: ProcessingOptions;
+  /** Sender of scripts' mails that name none. Default: the default of `@nestjs-modules/mailer`. */
+  readonly email?: { readonly from?: string };
+  /** Creates the library's tables when a tenant's database is opened. Default true. */
+  readonly migrate?: boolean;
+}
+
+type Filled<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
+
+/** The options with every default filled in: frozen at boot, what the rest of the library reads. */
+export interface SandboxOptions {
+  readonly tenancy: Tenancy;
+  readonly queue: QueueOptions;
+  readonly engine: EngineId;
+  readonly limits: Readonly<Limits>;
+  readonly ceiling: Readonly<Limits>;
+  readonly tenantLimits: (tenantId: string) => Partial<Limits> | undefined;
+  readonly capture: Filled<CaptureOptions>;
+  readonly relay: Filled<RelayOptions>;
+  readonly processing: Filled<ProcessingOptions>;
+  readonly email: { readonly from?: string };
+  readonly migrate: boolean;
+}
+
+/** Injection token of the resolved `SandboxOptions`. */
+export const SANDBOX_OPTIONS = Symbol.for('nestjs-sandbox:options');
