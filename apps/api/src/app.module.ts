@@ -1,0 +1,29 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { SandboxModule } from 'nestjs-sandbox';
+import { SandboxAdminModule } from 'nestjs-sandbox/admin';
+import { type ApiEnvironment, shopQueue, shopTenancy } from 'shop';
+import { AdminGuard } from './admin/admin.guard.js';
+import { CustomersController } from './customers/customers.controller.js';
+import { CustomersService } from './customers/customers.service.js';
+import { API_ENVIRONMENT } from './environment.token.js';
+import { HealthController } from './health/health.controller.js';
+import { OrdersController } from './orders/orders.controller.js';
+import { OrdersService } from './orders/orders.service.js';
+
+/** The api: it writes entities, so it captures; it serves no queue. */
+@Module({})
+export class AppModule {
+  static forRoot(environment: ApiEnvironment): DynamicModule {
+    return {
+      module: AppModule,
+      global: true,
+      imports: [
+        SandboxModule.forRoot({ tenancy: shopTenancy(environment), queue: shopQueue(environment) }),
+        SandboxAdminModule.forRoot({ guard: AdminGuard }),
+      ],
+      controllers: [CustomersController, OrdersController, HealthController],
+      providers: [{ provide: API_ENVIRONMENT, useValue: environment }, CustomersService, OrdersService],
+      exports: [API_ENVIRONMENT],
+    };
+  }
+}

@@ -1,0 +1,8 @@
+// What the demo SaaS's api and processor share: its entities, its tenants' databases, its environment.
+
+export { Customer } from './customer.entity.js';
+export { Order, ORDER_STATUSES, type OrderStatus } from './order.entity.js';
+export { ensureTenantDatabase, tenantDataSourceOptions, tenantDatabaseUrl } from './tenant-database.js';
+export { EnvironmentError, readApiEnvironment, readEnvironment, readProcessorEnvironment } from './environment.js';
+export type { ApiEnvironment, ProcessorEnvironment, ShopEnvironment } from './environment.js';
+export { shopQueue, shopTenancy } from './shop-sandbox.js';

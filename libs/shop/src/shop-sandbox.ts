@@ -1,0 +1,19 @@
+import { databasePerTenant, type QueueOptions, type Tenancy } from 'nestjs-sandbox';
+import type { ShopEnvironment } from './environment.js';
+import { ensureTenantDatabase, tenantDataSourceOptions } from './tenant-database.js';
+
+/** A database per tenant, made ready when it is first opened. */
+export function shopTenancy({ databaseUrl, tenants }: ShopEnvironment): Tenancy {
+  return databasePerTenant({
+    tenants,
+    dataSource: async (tenantId: string) => {
+      await ensureTenantDatabase(databaseUrl, tenantId);
+      return tenantDataSourceOptions(databaseUrl, tenantId);
+    },
+  });
+}
+
+/** The tenants' queues: on Redis where there is one, else beside the data. */
+export function shopQueue({ databaseUrl, redisUrl }: ShopEnvironment): QueueOptions {
+  return redisUrl ? { connection: { url: redisUrl } } : { backend: 'postgres', connection: databaseUrl };
+}
