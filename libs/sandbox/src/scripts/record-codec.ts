@@ -9,10 +9,10 @@ export function toWire(field: Field, value: unknown): unknown {
     case 'datetime':
       return toIso(value);
     case 'date':
-      return value instanceof Date ? value.toISOString().slice(0, 10) : String(value);
+      return value instanceof Date ? value.toISOString().slice(0, 10) : String(value as string);
     case 'bigint':
     case 'decimal':
-      return String(value);
+      return String(value as string | number | bigint);
     case 'binary':
       return Buffer.isBuffer(value) || value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
     default:

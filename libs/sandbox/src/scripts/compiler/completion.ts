@@ -1,0 +1,140 @@
+import ts from 'typescript';
+import type { Edits } from './edits.js';
+
+/**
+ * Makes the body of a function return what `eval` of the same text would give: the value of the expression statement
+ * executed last (ECMA-262, "UpdateEmpty"). Where that is simply the last statement, `return (...)` is put before it;
+ * else the statements that may be last assign a variable, reset where the specification says `undefined`.
+ */
+export function returnCompletionValue(file: ts.SourceFile, edits: Edits): void {
+  const directives = countDirectives(file);
+  const last = lastValue(file.statements);
+  if (last < 0) return;
+  const statement = file.statements[last]!;
+  if (last < directives) {
+    edits.insert(file.end, `\n;return ${(statement as ts.ExpressionStatement).expression.getText(file)}`);
+  } else if (ts.isExpressionStatement(statement) && file.statements.slice(last + 1).every(runsNothing)) {
+    wrapExpression(statement, 'return (', file, edits);
+  } else {
+    const rewriter = new CompletionRewriter(file, edits, freeName(file.text));
+    rewriter.list(file.statements.slice(Math.max(directives, firstThatMatters(file.statements, last))));
+    edits.insert(file.end, `\n;var ${rewriter.variable};return ${rewriter.variable}`);
+  }
+}
+
+function countDirectives(file: ts.SourceFile): number {
+  const first = file.statements.findIndex(
+    (statement) => !(ts.isExpressionStatement(statement) && ts.isStringLiteral(statement.expression)),
+  );
+  return first < 0 ? file.statements.length : first;
+}
+
+/** Index of the last statement that may yield a value, or -1. */
+function lastValue(statements: readonly ts.Statement[]): number {
+  return statements.findLastIndex(mayYield);
+}
+
+/** Statements before this one cannot be the completion value: it always yields one. */
+function firstThatMatters(statements: readonly ts.Statement[], last: number): number {
+  for (let index = last; index > 0; index--) if (alwaysYields(statements[index]!)) return index;
+  return 0;
+}
+
+function mayYield(statement: ts.Statement): boolean {
+  if (ts.isBlock(statement)) return statement.statements.some(mayYield);
+  if (ts.isLabeledStatement(statement)) return mayYield(statement.statement);
+  return alwaysYields(statement);
+}
+
+function alwaysYields(statement: ts.Statement): boolean {
+  return ts.isExpressionStatement(statement) || isCompound(statement);
+}
+
+/** Statements whose value is `undefined` where nothing inside them yields one. */
+function isCompound(statement: ts.Statement): boolean {
+  return (
+    ts.isIfStatement(statement) ||
+    ts.isIterationStatement(statement, false) ||
+    ts.isSwitchStatement(statement) ||
+    ts.isTryStatement(statement) ||
+    ts.isWithStatement(statement)
+  );
+}
+
+/** Statements that may follow a `return` and lose nothing. */
+function runsNothing(statement: ts.Statement): boolean {
+  return (
+    ts.isFunctionDeclaration(statement) ||
+    ts.isInterfaceDeclaration(statement) ||
+    ts.isTypeAliasDeclaration(statement) ||
+    statement.kind === ts.SyntaxKind.EmptyStatement
+  );
+}
+
+function freeName(source: string): string {
+  let name = '$value';
+  for (let suffix = 1; source.includes(name); suffix++) name = `$value${suffix}`;
+  return name;
+}
+
+/** A statement without its own semicolon gets one: what follows must not read on after the closing parenthesis. */
+function wrapExpression(statement: ts.ExpressionStatement, before: string, file: ts.SourceFile, edits: Edits): void {
+  edits.insert(statement.expression.getStart(file), before);
+  edits.insert(statement.expression.end, file.text[statement.end - 1] === ';' ? ')' : ');');
+}
+
+class CompletionRewriter {
+  constructor(
+    private readonly file: ts.SourceFile,
+    private readonly edits: Edits,
+    readonly variable: string,
+  ) {}
+
+  /** Statements of a block, a clause or the script: a reset can stand before each of them. */
+  list(statements: readonly ts.Statement[]): void {
+    for (const statement of statements) {
+      if (isCompound(unlabelled(statement))) this.edits.insert(statement.getStart(this.file), this.reset);
+      this.inside(statement);
+    }
+  }
+
+  private get reset(): string {
+    return `${this.variable}=void 0;`;
+  }
+
+  /** The lone statement of an `if` or a loop: a reset needs a block around the two. */
+  private body(statement: ts.Statement): void {
+    const wrapped = isCompound(unlabelled(statement));
+    if (wrapped) this.edits.insert(statement.getStart(this.file), `{${this.reset}`);
+    this.inside(statement);
+    if (wrapped) this.edits.insert(statement.end, '}');
+  }
+
+  private inside(statement: ts.Statement): void {
+    if (ts.isExpressionStatement(statement)) wrapExpression(statement, `${this.variable}=(`, this.file, this.edits);
+    else if (ts.isBlock(statement)) this.list(statement.statements);
+    else if (ts.isLabeledStatement(statement)) this.inside(statement.statement);
+    else if (ts.isIfStatement(statement)) this.ifStatement(statement);
+    else if (ts.isIterationStatement(statement, false) || ts.isWithStatement(statement)) this.body(statement.statement);
+    else if (ts.isSwitchStatement(statement))
+      for (const clause of statement.caseBlock.clauses) this.list(clause.statements);
+    else if (ts.isTryStatement(statement)) this.tryStatement(statement);
+  }
+
+  private ifStatement(statement: ts.IfStatement): void {
+    this.body(statement.thenStatement);
+    if (statement.elseStatement) this.body(statement.elseStatement);
+  }
+
+  /** What `finally` evaluates is thrown away; a `catch` starts anew. */
+  private tryStatement(statement: ts.TryStatement): void {
+    this.list(statement.tryBlock.statements);
+    if (!statement.catchClause) return;
+    this.edits.insert(statement.catchClause.block.getStart(this.file) + 1, this.reset);
+    this.list(statement.catchClause.block.statements);
+  }
+}
+
+function unlabelled(statement: ts.Statement): ts.Statement {
+  return ts.isLabeledStatement(statement) ? unlabelled(statement.statement) : statement;
+}
