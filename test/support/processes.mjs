@@ -47,3 +47,33 @@ export function stopProcess(child, { signal = 'SIGTERM', graceMs = 5_000 } = {})
     child.kill(signal);
   });
 }
+
+const cleanups = new Set();
+let watching = false;
+
+/**
+ * Calls `cleanup` (synchronous: kill, remove) if this process ends before `cancel()` is called on what is returned, also
+ * by a signal. A program with a signal handler of its own stops things in its own order; then this waits for its exit.
+ */
+export function onExit(cleanup) {
+  if (!watching) watchForTheEnd();
+  cleanups.add(cleanup);
+  return { cancel: () => cleanups.delete(cleanup) };
+}
+
+function watchForTheEnd() {
+  watching = true;
+  const cleanAll = () => {
+    for (const cleanup of cleanups) cleanup();
+    cleanups.clear();
+  };
+  process.once('exit', cleanAll);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, function handler() {
+      if (process.listenerCount(signal) > 1) return;
+      cleanAll();
+      process.off(signal, handler);
+      process.kill(process.pid, signal);
+    });
+  }
+}

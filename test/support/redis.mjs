@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accepts, freePort, stopProcess, until } from './processes.mjs';
+import { accepts, freePort, onExit, stopProcess, until } from './processes.mjs';
 
 const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
 const hasRedis = () => works('redis-server', '--version');
@@ -49,19 +49,18 @@ export async function startRedis({ port } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'nestjs-sandbox-redis-'));
   const [file, args] = command(chosen, directory);
   let child;
+  const atExit = onExit(() => (child?.kill('SIGKILL'), rmSync(directory, { recursive: true, force: true })));
   const start = async () => {
-    child = spawn(file, args, { stdio: 'ignore' });
+    child = spawn(file, args, { stdio: 'ignore', detached: true });
     await until(() => accepts(chosen), { what: 'Redis to take connections' });
   };
-  const atExit = () => (child?.kill('SIGKILL'), rmSync(directory, { recursive: true, force: true }));
-  process.once('exit', atExit);
   await start();
   return {
     url: `redis://127.0.0.1:${chosen}`,
     port: chosen,
     async stop() {
-      process.removeListener('exit', atExit);
       await stopProcess(child);
+      atExit.cancel();
       rmSync(directory, { recursive: true, force: true });
     },
     kill: () => stopProcess(child, { signal: 'SIGKILL' }),
