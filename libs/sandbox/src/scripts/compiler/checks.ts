@@ -1,4 +1,4 @@
-import ts from 'typescript';
+import * as ts from 'typescript';
 import { isFunctionBoundary } from './parse.js';
 import { SyntaxProblem } from './syntax-problem.js';
 
@@ -15,9 +15,13 @@ export function checkScript(file: ts.SourceFile): void {
     if (message) refuse(node, message);
     if (!inRegularFunction && isNewTarget(node)) refuse(node, '"new.target" works only inside a function.');
     if (isHtmlComment(node, file)) refuse(node, 'HTML-like comments ("<!--") do not work in scripts; use "//".');
+    // What a namespace exports stays inside it.
+    if (ts.isModuleDeclaration(node)) return;
     const boundary = isFunctionBoundary(node);
     const regular = boundary && !ts.isArrowFunction(node);
-    ts.forEachChild(node, (child) => visit(child, inFunction || boundary, inRegularFunction || regular || isField(node)));
+    ts.forEachChild(node, (child) =>
+      visit(child, inFunction || boundary, inRegularFunction || regular || isField(node)),
+    );
   };
   visit(file, false, false);
 }
@@ -31,6 +35,8 @@ function moduleSyntax(node: ts.Node): string | undefined {
     return 'A script cannot import modules; what it may use is on "context".';
   if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword)
     return '"import.meta" does not exist in scripts.';
+  if (ts.isJsxElement(node) || ts.isJsxSelfClosingElement(node) || ts.isJsxFragment(node))
+    return 'JSX does not work in scripts: build the text with template literals.';
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import ts from 'typescript';
+import * as ts from 'typescript';
 import type { CompiledScript } from '../../protocol/script.js';
 import { checkScript } from './checks.js';
 import { returnCompletionValue } from './completion.js';
@@ -13,8 +13,7 @@ export const COMPILER_VERSION = 1;
 
 /** What the compiler's thread returns: a `CompileResult` without the hash, which the caller has already. */
 export type CompiledSource =
-  | { readonly ok: true; readonly script: Omit<CompiledScript, 'hash'> }
-  | Extract<CompileResult, { ok: false }>;
+  { readonly ok: true; readonly script: Omit<CompiledScript, 'hash'> } | Extract<CompileResult, { ok: false }>;
 
 /**
  * Compiles a source in the calling thread. Untrusted text may keep it busy for long: `createScriptCompiler` is what
@@ -32,13 +31,13 @@ function compileOrThrow({ source, language, engine }: CompileRequest): Omit<Comp
   const { file, async } = parseScript(source, language);
   checkScript(file);
   const edits = new Edits(source);
-  if (language === 'typescript') stripTypes(file, edits);
+  const closed = returnCompletionValue(file, edits);
+  if (language === 'typescript') stripTypes(file, edits, closed);
   else refuseTypes(file);
   // A hashbang is legal at the start of a program, not at the start of a function: `#!` becomes `//`.
   if (source.startsWith('#!')) ['/', '/'].forEach((slash, at) => edits.put(at, slash));
-  returnCompletionValue(file, edits);
   const { text, insertions } = edits.apply();
-  if (language === 'typescript') checkStripped(text);
+  if (language === 'typescript') checkStripped(text, async);
   return { engine, code: text, async, positions: { kind: 'insertions', insertions } };
 }
 
@@ -50,10 +49,10 @@ function asProblem(error: unknown): SyntaxProblem {
 }
 
 /** What is left of a TypeScript source must be JavaScript, and still one function. */
-function checkStripped(body: string): void {
+function checkStripped(body: string, async: boolean): void {
   const file = ts.createSourceFile(
     'script.js',
-    `(async function(){${body}\n})`,
+    `(${async ? 'async ' : ''}function(){${body}\n})`,
     { languageVersion: ts.ScriptTarget.Latest, jsDocParsingMode: ts.JSDocParsingMode.ParseNone },
     false,
     ts.ScriptKind.JS,

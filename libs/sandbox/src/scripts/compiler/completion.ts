@@ -1,25 +1,29 @@
-import ts from 'typescript';
+import * as ts from 'typescript';
 import type { Edits } from './edits.js';
 
 /**
  * Makes the body of a function return what `eval` of the same text would give: the value of the expression statement
  * executed last (ECMA-262, "UpdateEmpty"). Where that is simply the last statement, `return (...)` is put before it;
  * else the statements that may be last assign a variable, reset where the specification says `undefined`.
+ * Returns the statements that were put in parentheses, and so end with a semicolon now.
  */
-export function returnCompletionValue(file: ts.SourceFile, edits: Edits): void {
+export function returnCompletionValue(file: ts.SourceFile, edits: Edits): ReadonlySet<ts.Node> {
+  const wrapped = new Set<ts.Node>();
   const directives = countDirectives(file);
   const last = lastValue(file.statements);
-  if (last < 0) return;
+  if (last < 0) return wrapped;
   const statement = file.statements[last]!;
   if (last < directives) {
     edits.insert(file.end, `\n;return ${(statement as ts.ExpressionStatement).expression.getText(file)}`);
   } else if (ts.isExpressionStatement(statement) && file.statements.slice(last + 1).every(runsNothing)) {
     wrapExpression(statement, 'return (', file, edits);
+    wrapped.add(statement);
   } else {
-    const rewriter = new CompletionRewriter(file, edits, freeName(file.text));
+    const rewriter = new CompletionRewriter(file, edits, freeName(file.text), wrapped);
     rewriter.list(file.statements.slice(Math.max(directives, firstThatMatters(file.statements, last))));
     edits.insert(file.end, `\n;var ${rewriter.variable};return ${rewriter.variable}`);
   }
+  return wrapped;
 }
 
 function countDirectives(file: ts.SourceFile): number {
@@ -88,6 +92,7 @@ class CompletionRewriter {
     private readonly file: ts.SourceFile,
     private readonly edits: Edits,
     readonly variable: string,
+    private readonly wrapped: Set<ts.Node>,
   ) {}
 
   /** Statements of a block, a clause or the script: a reset can stand before each of them. */
@@ -111,7 +116,7 @@ class CompletionRewriter {
   }
 
   private inside(statement: ts.Statement): void {
-    if (ts.isExpressionStatement(statement)) wrapExpression(statement, `${this.variable}=(`, this.file, this.edits);
+    if (ts.isExpressionStatement(statement)) this.assign(statement);
     else if (ts.isBlock(statement)) this.list(statement.statements);
     else if (ts.isLabeledStatement(statement)) this.inside(statement.statement);
     else if (ts.isIfStatement(statement)) this.ifStatement(statement);
@@ -119,6 +124,11 @@ class CompletionRewriter {
     else if (ts.isSwitchStatement(statement))
       for (const clause of statement.caseBlock.clauses) this.list(clause.statements);
     else if (ts.isTryStatement(statement)) this.tryStatement(statement);
+  }
+
+  private assign(statement: ts.ExpressionStatement): void {
+    wrapExpression(statement, `${this.variable}=(`, this.file, this.edits);
+    this.wrapped.add(statement);
   }
 
   private ifStatement(statement: ts.IfStatement): void {

@@ -31,7 +31,6 @@ export class Edits {
     this.inserted.push({ at, text });
   }
 
-
   /** The edited text, and where characters were inserted. */
   apply(): { readonly text: string; readonly insertions: Insertions } {
     const text = this.overwrite();

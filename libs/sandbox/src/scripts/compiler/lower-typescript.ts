@@ -1,4 +1,4 @@
-import ts from 'typescript';
+import * as ts from 'typescript';
 import type { Edits } from './edits.js';
 import { SyntaxProblem } from './syntax-problem.js';
 

@@ -1,4 +1,4 @@
-import ts from 'typescript';
+import * as ts from 'typescript';
 import type { Edits } from './edits.js';
 import { lowerEnum, lowerParameterProperties } from './lower-typescript.js';
 import { SyntaxProblem } from './syntax-problem.js';
@@ -6,10 +6,11 @@ import { SyntaxProblem } from './syntax-problem.js';
 /**
  * Blanks out whatever TypeScript adds to JavaScript, without moving a character (the idea of ts-blank-space): what is
  * left has the author's own lines and columns. Enums and parameter properties are lowered by insertion.
+ * `closed` are statements that need no semicolon of their own any more.
  * @throws SyntaxProblem for namespaces and decorators, which exist at run time and which no engine has.
  */
-export function stripTypes(file: ts.SourceFile, edits: Edits): void {
-  new TypeStripper(file, edits).statements(file.statements);
+export function stripTypes(file: ts.SourceFile, edits: Edits, closed: ReadonlySet<ts.Node>): void {
+  new TypeStripper(file, edits, closed).statements(file.statements);
 }
 
 /** In JavaScript, what `stripTypes` would remove is an error of the author's. */
@@ -63,6 +64,7 @@ class TypeStripper {
   constructor(
     private readonly file: ts.SourceFile,
     private readonly edits: Edits,
+    private readonly closed: ReadonlySet<ts.Node>,
   ) {
     this.source = file.text;
   }
@@ -83,7 +85,7 @@ class TypeStripper {
       this.edits.blank(node.expression.end, node.end);
     }
     ts.forEachChild(node, this.visit);
-    if (endsStatement(node)) this.keepEnd(node);
+    if (endsStatement(node) && !this.closed.has(node)) this.keepEnd(node);
   };
 
   /** What exists for the type checker alone. */
@@ -93,7 +95,8 @@ class TypeStripper {
     if (ts.isModuleDeclaration(node) && isTypeOnly(node)) return true;
     if (hasModifier(node, ts.SyntaxKind.DeclareKeyword) && !ts.isParameter(node)) return true;
     if (ts.isClassElement(node) && hasModifier(node, ts.SyntaxKind.AbstractKeyword)) return true;
-    const overload = ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node) || ts.isConstructorDeclaration(node);
+    const overload =
+      ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node) || ts.isConstructorDeclaration(node);
     return overload && !node.body;
   }
 
@@ -192,7 +195,8 @@ class TypeStripper {
   private keepEnd(node: ts.Node): void {
     const last = lastNode(node);
     if (this.source[node.end - 1] === ';' || !last) return;
-    if (ts.isTypeNode(last) || ts.isAsExpression(last) || ts.isSatisfiesExpression(last)) this.edits.put(node.end - 1, ';');
+    if (ts.isTypeNode(last) || ts.isAsExpression(last) || ts.isSatisfiesExpression(last))
+      this.edits.put(node.end - 1, ';');
   }
 }
 
