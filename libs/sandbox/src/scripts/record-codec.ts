@@ -41,24 +41,23 @@ export function recordOfEntity(
 }
 
 /**
- * A raw database row (column names, as the driver gives it) as a record. Column transformers are applied.
+ * A raw database row (column names, as the driver gives it) as a record: hydrated as TypeORM does it for an entity (a
+ * `date` is no longer the driver's local midnight, `simple-json` is parsed, column transformers are applied).
  * `prefix` is what the statement put in front of the column names.
  */
 export function recordOfRow(fields: readonly Field[], row: Readonly<Record<string, unknown>>, prefix = ''): JsonRecord {
   const record: JsonRecord = {};
   for (const field of fields) {
     const raw = row[prefix + field.databaseName];
-    if (raw === undefined) continue;
-    setPath(record, field.name, toWire(field, untransformed(field, raw)));
+    if (raw !== undefined) setPath(record, field.name, wireOfRaw(field, raw));
   }
   return record;
 }
 
-function untransformed(field: Field, raw: unknown): unknown {
-  const { transformer } = field.column;
-  if (!transformer) return raw;
-  const list = Array.isArray(transformer) ? [...transformer].reverse() : [transformer];
-  return list.reduce<unknown>((value, step) => step.from(value) as unknown, raw);
+/** One raw value of the driver as scripts see it. */
+export function wireOfRaw(field: Field, raw: unknown): unknown {
+  const { dataSource } = field.column.entityMetadata;
+  return toWire(field, dataSource.driver.prepareHydratedValue(raw, field.column) as unknown);
 }
 
 /** The value at a field's path. */
@@ -67,7 +66,8 @@ export function fieldValue(record: JsonRecord, name: string): unknown {
   return name.split('.').reduce<unknown>((value, key) => (value as JsonRecord | undefined)?.[key], record);
 }
 
-function setPath(record: JsonRecord, name: string, value: unknown): void {
+/** Sets the value at a field's path, making the objects on the way. */
+export function setPath(record: JsonRecord, name: string, value: unknown): void {
   if (!name.includes('.')) {
     record[name] = value;
     return;
