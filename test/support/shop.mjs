@@ -125,3 +125,16 @@ export function shopClient(url, adminToken = ADMIN_TOKEN) {
     deploy: (tenant, name, definition) => admin('PUT', `/sandbox/scripts/${name}`, tenant, definition),
   };
 }
+
+/** Every action of a tenant, newest first, over all pages of the admin API. */
+export async function allActions(client, tenant, filter = {}) {
+  const found = [];
+  let cursor;
+  do {
+    const query = new URLSearchParams({ ...filter, ...(cursor === undefined ? {} : { cursor }) });
+    const page = await client.admin('GET', `/sandbox/actions?${query}`, tenant);
+    found.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return found;
+}

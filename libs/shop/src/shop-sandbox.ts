@@ -4,10 +4,12 @@ import { ensureTenantDatabase, tenantDataSourceOptions } from './tenant-database
 
 /** A database per tenant, made ready when it is first opened. */
 export function shopTenancy({ databaseUrl, tenants }: ShopEnvironment): Tenancy {
+  const prepared = new Set<string>();
   return databasePerTenant({
     tenants,
-    dataSource: async (tenantId: string) => {
-      await ensureTenantDatabase(databaseUrl, tenantId);
+    dataSource: async (tenantId) => {
+      if (!prepared.has(tenantId)) await ensureTenantDatabase(databaseUrl, tenantId);
+      prepared.add(tenantId);
       return tenantDataSourceOptions(databaseUrl, tenantId);
     },
   });

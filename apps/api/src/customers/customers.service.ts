@@ -12,8 +12,8 @@ export class CustomersService {
 
   create({ tenantId, userId }: Caller, { name, email }: CreateCustomerDto): Promise<Customer> {
     return this.tenants.run(tenantId, { userId }, (dataSource) =>
-      dataSource.getRepository(Customer).save({ name, email }),
-    ) as Promise<Customer>;
+      dataSource.manager.save(dataSource.manager.create(Customer, { name, email })),
+    );
   }
 
   /** Rejects with 404 where the tenant has no such customer. */
