@@ -23,6 +23,11 @@ export interface QueueBackend {
   add(tenantId: string, jobs: readonly NewJob[]): Promise<void>;
   /** Which of these actions the tenant's queue knows (waiting, delayed or active). */
   known(tenantId: string, actionIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * Which of these tenants have anything in their queue that is not finished. One cheap command a tenant, or one for all.
+   * What the sweep asks, to find tenants whose signal was lost.
+   */
+  withWork(tenantIds: readonly string[]): Promise<readonly string[]>;
   /** Removes jobs that nobody works on; one that is running stays. */
   remove(tenantId: string, actionIds: readonly string[]): Promise<void>;
   /** BullMQ's own operations on the tenant's queue, over the shared connections. */
@@ -43,8 +48,12 @@ export interface TenantRing {
   signal(tenantIds: readonly string[]): Promise<void>;
   /** Puts a tenant in the line at `atMs` (milliseconds since the epoch); an earlier time already set stays. */
   signalAt(tenantId: string, atMs: number): Promise<void>;
-  /** Takes up to `count` tenants from the front, moving those that are due into the line first; waits up to `waitMs` for one. */
-  take(count: number, waitMs: number): Promise<string[]>;
+  /**
+   * Takes up to `count` tenants from the front, moving those that are due into the line first; waits up to `waitMs` for
+   * one, or until `signal` aborts. A tenant that was signalled comes back by itself once, `checkMs` after it was taken:
+   * so a process that dies between taking a tenant and serving it loses nothing.
+   */
+  take(count: number, waitMs: number, signal?: AbortSignal): Promise<string[]>;
 }
 
 /** A log of deployments that every process reads a few times a second; catches up after a lost connection. */

@@ -1,0 +1,64 @@
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import { QueueDriverMissingError } from '../../errors/queue.errors.js';
+
+/** A Redis to connect to: a URL, ioredis options (which may hold a `url`), or a connection that is duplicated. */
+export type RedisConnectionOption = string | { readonly url: string } | RedisOptions | Redis | Cluster;
+
+/** Reconnects quickly at first, then twice a second. */
+const retryStrategy = (times: number): number => Math.min(times * 50, 500);
+
+/**
+ * Commands wait for a reconnect, but not for ever: with the delays above the 15th attempt comes about 5 s after the
+ * connection was lost, and then everything that waits is rejected.
+ */
+const COMMANDS: RedisOptions = { maxRetriesPerRequest: 15, retryStrategy };
+
+/** A blocking command must never be sent again by itself: the tenant it had popped would be lost twice over. */
+const BLOCKING: RedisOptions = { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false, retryStrategy };
+
+/** The two connections of a process. */
+export interface RedisConnections {
+  readonly commands: Redis;
+  readonly blocking: Redis;
+}
+
+/** Makes the connections; they connect in the background and reconnect for ever. */
+export async function openRedis(option: RedisConnectionOption): Promise<RedisConnections> {
+  const make = await connector(option);
+  return { commands: make(COMMANDS), blocking: make(BLOCKING) };
+}
+
+async function connector(option: RedisConnectionOption): Promise<(own: RedisOptions) => Redis> {
+  if (isConnection(option)) return (own) => quiet(duplicate(option, own));
+  const RedisClass = await loadRedis();
+  if (typeof option === 'string') return (own) => quiet(new RedisClass(option, own));
+  const { url, ...rest } = option as RedisOptions & { url?: string };
+  return (own) => quiet(url ? new RedisClass(url, { ...rest, ...own }) : new RedisClass({ ...rest, ...own }));
+}
+
+function isConnection(option: RedisConnectionOption): option is Redis | Cluster {
+  return typeof option === 'object' && 'duplicate' in option && typeof option.duplicate === 'function';
+}
+
+/** A Cluster has the same commands as a Redis; only its options sit one level deeper. */
+function duplicate(connection: Redis | Cluster, own: RedisOptions): Redis {
+  if (!('nodes' in connection)) return connection.duplicate(own);
+  const redisOptions = { ...connection.options.redisOptions, ...own };
+  return connection.duplicate(undefined, { redisOptions }) as unknown as Redis;
+}
+
+/** Connection errors come back as rejected commands; without a listener Node would end the process for them. */
+function quiet(redis: Redis): Redis {
+  return redis.on('error', () => {});
+}
+
+async function loadRedis(): Promise<typeof Redis> {
+  try {
+    const loaded = (await import('ioredis')) as { Redis?: typeof Redis; default?: { Redis?: typeof Redis } };
+    const found = loaded.Redis ?? loaded.default?.Redis;
+    if (found) return found;
+  } catch (error) {
+    throw new QueueDriverMissingError('ioredis', error);
+  }
+  throw new QueueDriverMissingError('ioredis');
+}

@@ -1,0 +1,242 @@
+import { createRedisBackend, Queue, type IQueueBackend, type RedisQueueBackend } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { InvalidQueueOptionError, QueueUnavailableError } from '../../errors/queue.errors.js';
+import type { ActionJob } from '../../protocol/job.js';
+import { assertTenantId } from '../../tenancy/tenant-id.js';
+import { MAX_LEN_EVENTS, MAX_STALLED_COUNT, QUEUE_TIMING, type QueueTiming } from '../defaults.js';
+import { jobEntry } from '../job-entry.js';
+import { Lru } from '../lru.js';
+import type { NewJob, QueueBackend } from '../queue-backend.js';
+import { within } from '../within.js';
+import { openRedis, type RedisConnectionOption } from './redis-connections.js';
+import { RedisDeployments } from './redis-deployments.js';
+import { RedisRing } from './redis-ring.js';
+import { withSandboxCommands, type SandboxRedis } from './scripts.js';
+
+/** What `createRedisQueueBackend` takes. */
+export interface RedisQueueBackendOptions extends Partial<QueueTiming> {
+  readonly connection: RedisConnectionOption;
+  /** First part of every key. Default `sandbox`. */
+  readonly prefix?: string;
+}
+
+/** Tenants whose BullMQ handle stays in memory; about 3 KB each. */
+const TENANTS_KEPT = 4_096;
+/** `Queue` objects that stay in memory. */
+const QUEUES_KEPT = 100;
+/** Milliseconds that `close` waits for commands under way. */
+const CLOSE_MS = 1_000;
+
+interface Tenant {
+  readonly backend: RedisQueueBackend;
+  /** Whether this process has set how many events the queue keeps. */
+  prepared: boolean;
+}
+
+/**
+ * Per-tenant BullMQ queues on Redis, two connections a process.
+ *
+ * Tenant `acme` is the BullMQ queue `acme` with the prefix `<prefix>:{acme}`, so its keys share a slot of a Redis Cluster;
+ * any BullMQ tool reads it as `new Queue('acme', { prefix: 'sandbox:{acme}', connection })`.
+ * The ring and the deployment log live below `<prefix>:{~turns}`, which no tenant id can be.
+ */
+export function createRedisQueueBackend(options: RedisQueueBackendOptions): QueueBackend {
+  const prefix = options.prefix ?? 'sandbox';
+  if (!/^[\w.:-]+$/.test(prefix))
+    throw new InvalidQueueOptionError('queue.prefix', prefix, 'use letters, digits, "_", "-", "." and ":"');
+  return new TenantQueuesOnRedis(options.connection, prefix, { ...QUEUE_TIMING, ...defined(options) });
+}
+
+function defined(options: Partial<QueueTiming>): Partial<QueueTiming> {
+  const { lockMs, checkMs, addTimeoutMs } = options;
+  return Object.fromEntries(
+    Object.entries({ lockMs, checkMs, addTimeoutMs }).filter(([, value]) => value !== undefined),
+  );
+}
+
+class TenantQueuesOnRedis implements QueueBackend {
+  readonly kind = 'redis';
+  private parts: Parts | undefined;
+  private readonly tenants = new Lru<Tenant>(TENANTS_KEPT);
+  private readonly queues = new Lru<Queue<ActionJob>>(QUEUES_KEPT, (queue) => void queue.close().catch(() => {}));
+  private downSince: number | undefined = Date.now();
+
+  constructor(
+    private readonly connection: RedisConnectionOption,
+    private readonly prefix: string,
+    private readonly timing: QueueTiming,
+  ) {}
+
+  async start(): Promise<void> {
+    this.parts ??= await this.connect();
+    const { root } = this.parts;
+    await this.bounded('connect', () => root.waitUntilReady(), Date.now());
+  }
+
+  get ring(): RedisRing {
+    return this.started().ring;
+  }
+
+  get deployments(): RedisDeployments {
+    return this.started().deployments;
+  }
+
+  async add(tenantId: string, jobs: readonly NewJob[]): Promise<void> {
+    const tenant = this.tenant(tenantId);
+    if (jobs.length === 0) return;
+    await this.bounded('add jobs', () => this.addNow(tenantId, tenant, jobs));
+  }
+
+  async known(tenantId: string, actionIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const { backend } = this.tenant(tenantId);
+    // A job's hash goes when it ends, so that it exists says that it is waiting, delayed or active.
+    const pipeline = this.started().commands.pipeline();
+    for (const id of actionIds) pipeline.exists(backend.toKey(id));
+    const answers = await this.bounded('look jobs up', () => pipeline.exec());
+    return new Set(actionIds.filter((_, index) => answers?.[index]?.[1] === 1));
+  }
+
+  async withWork(tenantIds: readonly string[]): Promise<readonly string[]> {
+    const pipeline = this.started().commands.pipeline();
+    for (const tenantId of tenantIds) {
+      const base = `${this.prefixOf(tenantId)}:${tenantId}:`;
+      pipeline.exists(`${base}wait`, `${base}active`, `${base}delayed`, `${base}prioritized`, `${base}paused`);
+    }
+    const answers = await pipeline.exec();
+    return tenantIds.filter((_, index) => Number(answers?.[index]?.[1]) > 0);
+  }
+
+  async remove(tenantId: string, actionIds: readonly string[]): Promise<void> {
+    const { backend } = this.tenant(tenantId);
+    await this.bounded('remove jobs', () => Promise.all(actionIds.map((id) => backend.remove(id, false))));
+  }
+
+  forTenant(tenantId: string): IQueueBackend {
+    return this.tenant(tenantId).backend;
+  }
+
+  queue(tenantId: string): Queue<ActionJob> {
+    const { root, commands } = this.started();
+    const prefix = this.prefixOf(tenantId);
+    return this.queues.get(assertTenantId(tenantId), () => {
+      const options = { connection: commands, prefix, streams: { events: { maxLen: MAX_LEN_EVENTS } } };
+      const queue = new Queue<ActionJob>(tenantId, options, () => root.forQueue(tenantId, prefix) as RedisQueueBackend);
+      return queue.on('error', () => {});
+    });
+  }
+
+  async close(): Promise<void> {
+    const { parts } = this;
+    if (!parts) return;
+    parts.ring.close();
+    this.queues.clear();
+    parts.blocking.disconnect();
+    if (parts.commands.status === 'ready')
+      await within(parts.commands.quit(), CLOSE_MS, () => new Error()).catch(() => {});
+    parts.commands.disconnect();
+    await within(parts.root.close(), CLOSE_MS, () => new Error()).catch(() => {});
+  }
+
+  private async connect(): Promise<Parts> {
+    const { commands, blocking } = await openRedis(this.connection);
+    commands.on('ready', () => (this.downSince = undefined));
+    commands.on('close', () => (this.downSince ??= Date.now()));
+    return partsOf(withSandboxCommands(commands), blocking, this.prefix, this.timing, () => this.tenants.clear());
+  }
+
+  /** The jobs, and the signal behind them, in one round trip; on a Cluster two, since they live in different slots. */
+  private async addNow(tenantId: string, tenant: Tenant, jobs: readonly NewJob[]): Promise<void> {
+    const { commands, keys, root } = this.started();
+    const client = await root.client;
+    const pipeline = client.pipeline();
+    const now = Date.now();
+    if (!tenant.prepared) pipeline.hset(tenant.backend.toKey('meta'), { 'opts.maxLenEvents': MAX_LEN_EVENTS });
+    for (const job of jobs) {
+      const entry = jobEntry(job, now);
+      void tenant.backend.addJobToTransaction(pipeline, entry.job, entry.jobId);
+    }
+    const signals = signalsOf(tenantId, jobs, now);
+    const together = !commands.isCluster;
+    if (together && signals.now) pipeline.runCommand('sandboxSignal', [keys.ready, keys.seq, tenantId]);
+    for (const [error] of ((await pipeline.exec()) ?? []) as [Error | null, unknown][]) if (error) throw error;
+    tenant.prepared = true;
+    if (!together && signals.now) await this.ring.signal([tenantId]);
+    if (signals.at !== undefined) await this.ring.signalAt(tenantId, signals.at);
+  }
+
+  private tenant(tenantId: string): Tenant {
+    const { root } = this.started();
+    return this.tenants.get(assertTenantId(tenantId), () => ({
+      backend: root.forQueue(tenantId, this.prefixOf(tenantId)) as RedisQueueBackend,
+      prepared: false,
+    }));
+  }
+
+  private prefixOf(tenantId: string): string {
+    return `${this.prefix}:{${tenantId}}`;
+  }
+
+  private started(): Parts {
+    if (!this.parts) throw new QueueUnavailableError('redis', 'be used: start() has not been called', 0);
+    return this.parts;
+  }
+
+  /** Runs a command that a producer waits for: fails at once where Redis has been away for long, else in time. */
+  private async bounded<T>(what: string, run: () => Promise<T>, downSince = this.downSince): Promise<T> {
+    const { addTimeoutMs } = this.timing;
+    const downMs = downSince === undefined ? 0 : Date.now() - downSince;
+    if (downMs >= addTimeoutMs) throw new QueueUnavailableError('redis', what, downMs);
+    const late = (cause?: unknown): Error => new QueueUnavailableError('redis', what, addTimeoutMs, cause);
+    try {
+      return await within(run(), addTimeoutMs, late);
+    } catch (error) {
+      throw isConnectionFault(error) ? late(error) : error;
+    }
+  }
+}
+
+interface Parts {
+  readonly commands: SandboxRedis;
+  readonly blocking: Redis;
+  readonly root: RedisQueueBackend;
+  readonly ring: RedisRing;
+  readonly deployments: RedisDeployments;
+  readonly keys: { readonly ready: string; readonly seq: string };
+}
+
+function partsOf(
+  commands: SandboxRedis,
+  blocking: Redis,
+  prefix: string,
+  { lockMs, checkMs }: QueueTiming,
+  onReset: () => void,
+): Parts {
+  const key = (name: string): string => `${prefix}:{~turns}:${name}`;
+  const keys = { ready: key('ready'), delayed: key('delayed'), seq: key('seq'), epoch: key('epoch') };
+  // What a Worker would set: forQueue keeps the root's options, and they reach the scripts that lock and recover jobs.
+  const options = { connection: commands, prefix, lockDuration: lockMs, stalledInterval: checkMs * 0.8 };
+  const root = createRedisBackend('root', { ...options, maxStalledCount: MAX_STALLED_COUNT } as typeof options);
+  root.on('error', () => {});
+  const ring = new RedisRing(commands, blocking, keys, checkMs, onReset);
+  const deployments = new RedisDeployments(commands, {
+    log: key('deployments'),
+    counter: key('deployed'),
+    epoch: keys.epoch,
+  });
+  return { commands, blocking, root, ring, deployments, keys };
+}
+
+/** Whether to signal the tenant now, and the time of its first delayed job. */
+function signalsOf(tenantId: string, jobs: readonly NewJob[], now: number): { now: boolean; at: number | undefined } {
+  const delays = jobs.map((job) => job.delayMs ?? 0);
+  const later = delays.filter((delay) => delay > 0);
+  return { now: later.length < delays.length, at: later.length > 0 ? now + Math.min(...later) : undefined };
+}
+
+function isConnectionFault(error: unknown): boolean {
+  const name = error instanceof Error ? error.name : '';
+  const message = error instanceof Error ? error.message : '';
+  return (
+    name === 'MaxRetriesPerRequestError' || name === 'AbortError' || /Connection is closed|ECONN|EPIPE/.test(message)
+  );
+}
