@@ -5,39 +5,39 @@ import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-const LEAVES = ['protocol', 'errors', 'records', 'events', 'queue', 'sandbox.options'];
-const SHARED = [...LEAVES, 'tenancy', 'scripts'];
+const LEAVES = ['protocol', 'errors', 'records', 'events', 'sandbox.options'];
+const SHARED = [...LEAVES, 'tenancy', 'queue', 'scripts'];
 
 /**
  * Folders of libs/sandbox/src, the most specific first, and what each may import besides itself. `*` is everything: the
  * composition points, which wire the stages and are imported by nobody.
  */
 export const RULES = [
-  ['protocol', []],
-  ['errors', ['protocol']],
-  ['records', ['protocol', 'errors']],
-  ['events', ['protocol', 'errors']],
+  { folder: 'protocol', may: [] },
+  { folder: 'errors', may: ['protocol'] },
+  { folder: 'records', may: ['protocol', 'errors'] },
+  { folder: 'events', may: ['protocol', 'errors'] },
   // The options name the contracts that a host hands in; they are types, and none of these folders imports them back.
-  ['sandbox.options', ['protocol', 'errors', 'tenancy', 'scripts']],
-  ['queue', ['protocol', 'errors', 'records', 'events', 'sandbox.options']],
-  ['tenancy', LEAVES],
-  ['scripts', [...LEAVES, 'tenancy']],
-  ['producer/capture', SHARED],
-  ['producer/outbox', SHARED],
-  ['producer/dispatch', SHARED],
-  ['processor/bridge', [...SHARED, 'processor/effects']],
-  ['processor/results', [...SHARED, 'processor/effects']],
-  ['processor/turns', SHARED],
-  ['processor/pool', SHARED],
-  ['processor/effects', SHARED],
-  ['processor/mail', SHARED],
-  ['processor', [...SHARED, 'processor']],
-  ['thread', ['protocol']],
-  ['admin', '*'],
-  ['health', '*'],
-  ['metrics', '*'],
-  ['testing', '*'],
-  ['', '*'],
+  { folder: 'sandbox.options', may: ['protocol', 'errors', 'tenancy', 'scripts'] },
+  { folder: 'queue', may: [...LEAVES, 'tenancy'] },
+  { folder: 'tenancy', may: LEAVES },
+  { folder: 'scripts', may: [...LEAVES, 'tenancy', 'queue'] },
+  { folder: 'producer/capture', may: SHARED },
+  { folder: 'producer/outbox', may: SHARED },
+  { folder: 'producer/dispatch', may: SHARED },
+  { folder: 'processor/bridge', may: [...SHARED, 'processor/effects'] },
+  { folder: 'processor/results', may: [...SHARED, 'processor/effects'] },
+  { folder: 'processor/turns', may: SHARED },
+  { folder: 'processor/pool', may: SHARED },
+  { folder: 'processor/effects', may: SHARED },
+  { folder: 'processor/mail', may: SHARED },
+  { folder: 'processor', may: [...SHARED, 'processor'] },
+  { folder: 'thread', may: ['protocol'] },
+  { folder: 'admin', may: '*' },
+  { folder: 'health', may: '*' },
+  { folder: 'metrics', may: '*' },
+  { folder: 'testing', may: '*' },
+  { folder: '', may: '*' },
 ];
 
 /** The composition points: of a stage, of the processor, and the entry points. Nobody inside imports them. */
@@ -97,7 +97,8 @@ const isRequire = (node) =>
 /** The rule of a path below libs/sandbox/src: of a folder, or of files that share a name (`sandbox.options.checks.ts`). */
 function ruleOf(path) {
   return RULES.find(
-    ([name]) => name === '' || path.startsWith(`${name}/`) || (!path.includes('/') && path.startsWith(`${name}.`)),
+    ({ folder }) =>
+      folder === '' || path.startsWith(`${folder}/`) || (!path.includes('/') && path.startsWith(`${folder}.`)),
   );
 }
 
@@ -131,9 +132,9 @@ function resolveIn(files, from, specifier) {
 
 function checkLibrary(path, specifier, target, typeOnly, say) {
   const inside = path.slice('libs/sandbox/src/'.length);
-  const [folder, allowed] = ruleOf(inside);
+  const { folder, may } = ruleOf(inside);
   if (target !== undefined) {
-    checkFolders(inside, folder, allowed, target, say);
+    checkFolders(inside, folder, may, target, say);
     return;
   }
   if (/^(nestjs-sandbox|shop)(\/|$)/.test(specifier))
@@ -155,21 +156,21 @@ function checkLibrary(path, specifier, target, typeOnly, say) {
   }
 }
 
-function checkFolders(inside, folder, allowed, target, say) {
+function checkFolders(inside, folder, may, target, say) {
   if (!target.startsWith('libs/sandbox/src/')) {
     say(`imports ${target}, outside the library`);
     return;
   }
   const other = target.slice('libs/sandbox/src/'.length);
-  const [otherFolder] = ruleOf(other);
+  const { folder: otherFolder } = ruleOf(other);
   const mine = ENTRY_FOLDERS.find((entry) => other.startsWith(`${entry}/`));
   if (mine && !inside.startsWith(`${mine}/`) && !isEntry(inside)) {
     say(`imports ${mine}/, an entry point that nothing inside may import`);
     return;
   }
-  if (otherFolder === folder || allowed === '*') return;
-  if (!allowed.some((name) => otherFolder === name || otherFolder.startsWith(`${name}/`))) {
-    say(`imports ${otherFolder || other}: ${folder} may import ${allowed.join(', ') || 'nothing'} only`);
+  if (otherFolder === folder || may === '*') return;
+  if (!may.some((name) => otherFolder === name || otherFolder.startsWith(`${name}/`))) {
+    say(`imports ${otherFolder || other}: ${folder} may import ${may.join(', ') || 'nothing'} only`);
   }
 }
 
@@ -213,7 +214,7 @@ export function readSources(root) {
   const files = ['libs', 'apps'].flatMap((folder) => walk(join(root, folder)));
   return Object.fromEntries(
     files
-      .filter((file) => /\.ts$/.test(file) && !/\.spec\.ts$/.test(file))
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
       .map((file) => [relative(root, file).split(sep).join('/'), readFileSync(file, 'utf8')]),
   );
 }

@@ -81,7 +81,7 @@ function sourceHash() {
 }
 
 function sources(path) {
-  if (!statSync(path).isDirectory()) return /\.spec\.ts$/.test(path) ? [] : [path];
+  if (!statSync(path).isDirectory()) return path.endsWith('.spec.ts') ? [] : [path];
   return readdirSync(path)
     .filter((name) => name !== 'dist' && name !== 'node_modules')
     .sort()
