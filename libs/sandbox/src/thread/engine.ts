@@ -61,6 +61,8 @@ export interface EngineResult {
   readonly retryAfterMs?: number;
   /** Peak of the sandbox's memory in bytes, where the engine can tell. */
   readonly peakMemoryBytes?: number;
+  /** Set where `settle` has work to do. The pool gives the thread no run until that is done. */
+  readonly settles?: boolean;
 }
 
 /**
@@ -93,8 +95,8 @@ export interface ScriptEngine {
   run(run: EngineRun): EngineResult;
 
   /**
-   * Awaited after the result has been handed to the host: the place for cleaning up that need not hold the result back.
-   * Returns false where the thread should be replaced by a new one (memory that cannot be given back).
+   * Awaited after a result with `settles` has been handed to the host: the place for cleaning up that need not hold the
+   * result back. Returns false where the thread should be replaced by a new one (memory that cannot be given back).
    */
   settle?(): boolean | Promise<boolean>;
 }
