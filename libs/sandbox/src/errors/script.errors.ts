@@ -15,7 +15,7 @@ export class InvalidScriptError extends SandboxError {
 
 /** A script is to listen to an entity that scripts do not know, or that cannot fire them. */
 export class UnknownTriggerEntityError extends SandboxError {
-  readonly code = 'SANDBOX_UNKNOWN_ENTITY';
+  readonly code = 'SANDBOX_UNKNOWN_TRIGGER_ENTITY';
   constructor(entity: unknown, known: readonly string[], near?: string) {
     const remedy = known.length
       ? `Entities that fire scripts: ${known.join(', ')}${near ? ` (did you mean "${near}"?)` : ''}.`
@@ -79,8 +79,8 @@ export class VersionNotFoundError extends SandboxError {
 }
 
 /** A record to try a script on does not exist. */
-export class RecordNotFoundError extends SandboxError {
-  readonly code = 'SANDBOX_RECORD_NOT_FOUND';
+export class DryRunRecordNotFoundError extends SandboxError {
+  readonly code = 'SANDBOX_DRY_RUN_RECORD_NOT_FOUND';
   constructor(entity: string, recordId: string) {
     super(`There is no ${entity} with the id ${describeValue(recordId)}: give the id of one, or a record.`, {
       entity,

@@ -108,6 +108,9 @@ function checkOperand(path: string, operator: Operator, operand: unknown, field:
       if (typeof operand !== 'boolean') refuse(path, 'true or false', operand);
       return;
     case 'text':
+      if (field.kind !== 'string') {
+        throw new InvalidScriptError(path, `compares texts; ${field.name} is a ${field.kind} column`, operand);
+      }
       if (typeof operand !== 'string' || operand.length > MOST_TEXT) {
         refuse(path, `a text of at most ${MOST_TEXT} characters`, operand);
       }

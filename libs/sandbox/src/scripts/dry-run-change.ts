@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ObjectLiteral } from 'typeorm';
 import { describeValue } from '../errors/sandbox-error.js';
-import { InvalidScriptError, RecordNotFoundError } from '../errors/script.errors.js';
+import { InvalidScriptError, DryRunRecordNotFoundError } from '../errors/script.errors.js';
 import { OPERATIONS, type Change, type JsonRecord, type Operation } from '../protocol/change.js';
 import type { TenantLease } from '../tenancy/tenancy.js';
 import type { EntityEntry } from './entity-catalog.js';
@@ -64,7 +64,7 @@ async function storedRecord(lease: TenantLease, entry: EntityEntry, recordId: st
       if (isUnfitValue(error)) return null;
       throw error;
     });
-  if (!entity) throw new RecordNotFoundError(entry.name, recordId);
+  if (!entity) throw new DryRunRecordNotFoundError(entry.name, recordId);
   return recordOfEntity(entry, entity);
 }
 

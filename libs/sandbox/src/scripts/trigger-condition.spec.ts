@@ -180,6 +180,7 @@ describe('checkCondition', () => {
     [{ record: { or: [{ x: 1 }] } }, /^when\.record\.or\[0\]\.x: order has no "x"/],
     [{ record: { customer: { name: 'x' } } }, /^when\.record\.customer: order has no "customer"/],
     [{ record: { address: { town: 'x' } } }, /^when\.record\.address\.town: order has no "address\.town"/],
+    [{ record: { due: { like: '2026%' } } }, 'compares texts; due is a date column'],
     [{ record: { status: { like: 'x'.repeat(1001) } } }, /at most 1000 characters/],
   ])('refuses %j', (when, message) => expect(() => checkCondition(when, entry)).toThrow(message));
 

@@ -1,0 +1,139 @@
+// What the specs of scripts and of the admin API share: two entities, tenants with databases of their own, and any number
+// of "processes": module instances that share the databases and the queue, and nothing else.
+import { randomBytes } from 'node:crypto';
+import { Global, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { ACTION_DISPATCHER, type ActionDispatcher } from '../../libs/sandbox/src/queue/action-dispatcher.js';
+import { QUEUE_BACKEND, type QueueBackend } from '../../libs/sandbox/src/queue/queue-backend.js';
+import { createRedisQueueBackend } from '../../libs/sandbox/src/queue/redis/redis-queue-backend.js';
+import { SandboxEvents } from '../../libs/sandbox/src/events/sandbox-events.js';
+import type { NewAction } from '../../libs/sandbox/src/records/action.record.js';
+import { SANDBOX_OPTIONS, type SandboxModuleOptions } from '../../libs/sandbox/src/sandbox.options.js';
+import { resolveOptions } from '../../libs/sandbox/src/sandbox.options.resolve.js';
+import { createScriptCompiler } from '../../libs/sandbox/src/scripts/compiler/compiler.js';
+import { SCRIPT_COMPILER, type ScriptCompiler } from '../../libs/sandbox/src/scripts/compiler/script-compiler.js';
+import { ScriptAccess } from '../../libs/sandbox/src/scripts/script-access.decorator.js';
+import { ScriptTrigger } from '../../libs/sandbox/src/scripts/script-trigger.decorator.js';
+import { ScriptsModule } from '../../libs/sandbox/src/scripts/scripts.module.js';
+import { databasePerTenant } from '../../libs/sandbox/src/tenancy/database-per-tenant.js';
+import { TENANCY, type Tenancy } from '../../libs/sandbox/src/tenancy/tenancy.js';
+import { TenancyModule } from '../../libs/sandbox/src/tenancy/tenancy.module.js';
+import { createDatabase } from '../support/postgres.mjs';
+
+@Entity('sales_order')
+@ScriptTrigger({ on: ['create', 'update'], name: 'order' })
+@ScriptAccess({ read: true, write: ['status'] })
+export class SalesOrder {
+  @PrimaryGeneratedColumn()
+  id: number;
+
+  @Column('text', { default: 'open' })
+  status: string;
+
+  @Column('numeric', { default: 0 })
+  amount: string;
+}
+
+@Entity('note')
+@ScriptAccess({ read: true })
+export class Note {
+  @PrimaryGeneratedColumn('uuid')
+  id: string;
+
+  @Column('text')
+  text: string;
+}
+
+/** One module instance. */
+export interface Instance {
+  readonly module: TestingModule;
+  readonly tenancy: Tenancy;
+  readonly events: SandboxEvents;
+  /** Actions that were handed to the dispatcher. */
+  readonly dispatched: NewAction[];
+  close(): Promise<void>;
+}
+
+/** What an instance may have besides. */
+export interface InstanceOptions {
+  readonly options?: Partial<SandboxModuleOptions>;
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  /** Provided globally, over the fixture's own. */
+  readonly providers?: readonly Provider[];
+}
+
+/** Databases and a queue prefix of a spec's own. */
+export class Fixture {
+  readonly prefix = `t${randomBytes(5).toString('hex')}`;
+  private readonly urls = new Map<string, string>();
+  private readonly instances: Instance[] = [];
+
+  constructor(readonly tenants: readonly string[] = ['acme', 'globex']) {}
+
+  async start(): Promise<void> {
+    for (const tenant of this.tenants) {
+      const url = await createDatabase(process.env.TEST_DATABASE_URL as string, `${this.prefix}_${tenant}`);
+      this.urls.set(tenant, url as string);
+    }
+  }
+
+  async instance(given: InstanceOptions = {}): Promise<Instance> {
+    const tenancy = databasePerTenant({
+      tenants: this.tenants,
+      dataSource: (tenant) => ({
+        type: 'postgres',
+        url: this.urls.get(tenant),
+        entities: [SalesOrder, Note],
+        synchronize: true,
+        poolSize: 5,
+      }),
+    });
+    const dispatched: NewAction[] = [];
+    const dispatcher: ActionDispatcher = { dispatch: (_tenantId, actions) => void dispatched.push(...actions) };
+    const backend = createRedisQueueBackend({
+      connection: { url: process.env.TEST_REDIS_URL as string },
+      prefix: this.prefix,
+    });
+    await backend.start();
+    const events = new SandboxEvents();
+    const compiler = createScriptCompiler();
+    const module = await Test.createTestingModule({
+      imports: [
+        globalModule([
+          { provide: TENANCY, useValue: tenancy },
+          { provide: SANDBOX_OPTIONS, useValue: resolveOptions({ tenancy, ...given.options }) },
+          { provide: QUEUE_BACKEND, useValue: backend },
+          { provide: SandboxEvents, useValue: events },
+          { provide: SCRIPT_COMPILER, useValue: compiler },
+          { provide: ACTION_DISPATCHER, useValue: dispatcher },
+          ...(given.providers ?? []),
+        ]),
+        TenancyModule,
+        ScriptsModule,
+        ...(given.imports ?? []),
+      ],
+    }).compile();
+    await module.init();
+    const instance = { module, tenancy, events, dispatched, close: () => closeAll(module, backend, compiler) };
+    this.instances.push(instance);
+    return instance;
+  }
+
+  async stop(): Promise<void> {
+    for (const instance of this.instances) await instance.close();
+  }
+}
+
+async function closeAll(module: TestingModule, backend: QueueBackend, compiler: ScriptCompiler): Promise<void> {
+  await module.close();
+  await compiler.close();
+  await backend.close();
+}
+
+function globalModule(providers: Provider[]) {
+  @Global()
+  @Module({ providers, exports: providers })
+  class GlobalModule {}
+  return GlobalModule;
+}
