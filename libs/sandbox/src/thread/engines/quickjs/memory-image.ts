@@ -59,10 +59,10 @@ export function restoreImage(buffer: ArrayBuffer, image: MemoryImage, layout: Me
   if (reach > end) memory.fill(0, end, reach);
 }
 
-/** How far the heap ever reached. The heap starts a little above `stackHigh` at most; a page covers that. */
+/** How far the heap ever reached; it starts at `stackHigh`. */
 function reachOf(buffer: ArrayBuffer, layout: MemoryLayout): number {
   const footprint = heapFootprint(buffer, layout);
-  return Math.min(footprint === undefined ? Infinity : layout.stackHigh + footprint + 65536, buffer.byteLength);
+  return Math.min(footprint === undefined ? Infinity : layout.stackHigh + footprint, buffer.byteLength);
 }
 
 /** The most bytes of heap in use since the image was written back, where the build is known well enough to tell. */
@@ -86,7 +86,7 @@ export function findMaxFootprint(
   allocate(PROBE);
   const at = before.findIndex((word, i) => {
     const now = words[i] as number;
-    return now - word >= PROBE && now - word < PROBE * 2 && now === words[i + 1] && before[i + 1] === word;
+    return now - word >= PROBE / 2 && now - word < PROBE * 2 && now === words[i + 1] && before[i + 1] === word;
   });
   return at < 0 ? undefined : (at + 1) * 4;
 }

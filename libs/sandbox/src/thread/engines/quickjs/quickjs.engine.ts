@@ -209,8 +209,8 @@ class QuickJsRun implements GuestHost {
   private outcomeOf(error: EngineError): Outcome {
     if (this.stopped) return 'cancelled';
     if (this.interrupted) return 'exceededCpu';
-    const starved = error.name === '' || (error.name === 'InternalError' && error.message === 'out of memory');
-    return starved ? 'exceededMemory' : 'exception';
+    const starved = error.name === 'InternalError' && STARVED.includes(error.message);
+    return starved || error.name === '' ? 'exceededMemory' : 'exception';
   }
 
   private thrown(error: GuestError): EngineResult {
@@ -229,6 +229,8 @@ class QuickJsRun implements GuestHost {
   }
 }
 
+/** How QuickJS says that memory is out; a string is "too long" from a gigabyte on, more than any limit. */
+const STARVED = ['out of memory', 'string too long'];
 const NEVER = 'The script waits for a promise that nothing can settle any more.';
 const STOPPED: EngineError = { name: 'InternalError', message: 'interrupted', stack: '' };
 
