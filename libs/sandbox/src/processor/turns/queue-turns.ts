@@ -1,0 +1,334 @@
+import { randomUUID } from 'node:crypto';
+import type { IQueueBackend } from 'bullmq';
+import { MalformedJobError, TurnsStoppedError } from '../../errors/queue.errors.js';
+import type { SandboxEvents } from '../../events/sandbox-events.js';
+import { Lru } from '../../queue/lru.js';
+import type { QueueBackend } from '../../queue/queue-backend.js';
+import { claimOf, discard, discardUnreadable, readFetched, type ClaimedJob, type Fetched } from './claimed-job.js';
+import { HeldJob, type HeldJobHost } from './held-job.js';
+import { LockKeeper } from './lock-keeper.js';
+import { SignalBatch } from './signal-batch.js';
+import { Slots } from './slots.js';
+import { TenantLimits } from './tenant-limits.js';
+import { TenantSweep } from './tenant-sweep.js';
+import { resolveTurnsOptions, type ResolvedTurnsOptions, type TurnsOptions } from './turns.options.js';
+import type { DeliveryHandler, Turns } from './turns.js';
+
+/** Milliseconds that one look into the ring waits for a tenant. */
+const WAIT_MS = 1_000;
+/** Tenants taken from the ring at once. */
+const TAKE = 32;
+/** Milliseconds until a delivery comes back that its handler left unended. */
+const UNENDED_RETRY_MS = 1_000;
+/** Tenants whose last look for lapsed locks is remembered. */
+const CHECKED_KEPT = 4_096;
+
+/** What this process has in hand of a tenant: jobs, and fetches under way. */
+interface InHand {
+  count: number;
+  /** The tenant was signalled while all it may have was in hand. */
+  signalled: boolean;
+}
+
+/** Consecutive jobs of a tenant on one slot, each fetched while its predecessor ended. */
+interface Chain {
+  readonly tenantId: string;
+  readonly began: number;
+  served: number;
+}
+
+/**
+ * Turns over any `QueueBackend`.
+ *
+ * ```
+ * ring ─take─► turn ─claim─► chain: job ─complete + fetch next─► job ─ ... ─► empty, or others wait: back to the ring
+ * ```
+ * - The loop takes as many tenants from the ring as there are free slots, and gives each a turn.
+ * - A turn claims one job, then two, then four, while they come, up to the tenant's limit: so a tenant with one job costs
+ *   one fetch, and one with many gets its slots fast. A turn that ran out of slots puts its tenant at the end of the line.
+ * - A chain goes on as long as slots are free; when all are taken it gives way after its quantum.
+ * - Signals are hints. A turn that finds the tenant at its limit ends in silence, because whoever holds its jobs fetches
+ *   the next one or signals when they end (a tenant at its limit looks empty: without this it would stop for good).
+ */
+export class QueueTurns implements Turns {
+  private readonly options: ResolvedTurnsOptions;
+  private readonly slots: Slots;
+  private readonly limits: TenantLimits;
+  private readonly signals: SignalBatch;
+  private readonly locks: LockKeeper;
+  private readonly sweep: TenantSweep;
+  private readonly jobs = new Set<HeldJob>();
+  private readonly inHand = new Map<string, InHand>();
+  private readonly checked = new Lru<{ at: number }>(CHECKED_KEPT);
+  private readonly chains = new Set<Promise<void>>();
+  private readonly stopping = new AbortController();
+  private readonly process = randomUUID();
+  private tokens = 0;
+  private handler: DeliveryHandler | undefined;
+  private loop: Promise<void> | undefined;
+  private stopped: Promise<void> | undefined;
+
+  constructor(
+    private readonly queue: QueueBackend,
+    options: TurnsOptions,
+    private readonly events?: SandboxEvents,
+  ) {
+    this.options = resolveTurnsOptions(options);
+    const { lockMs, checkMs, sweepPerSecond, tenants } = this.options;
+    this.slots = new Slots(this.options.concurrency);
+    this.limits = new TenantLimits(queue, this.options);
+    this.signals = new SignalBatch(queue, (error) => this.fault(error));
+    const onFault = (tenantId: string, error: unknown): void => this.fault(error, tenantId);
+    this.locks = new LockKeeper(queue, this.jobs, { lockMs, checkMs, onFault });
+    this.sweep = new TenantSweep(queue, {
+      tenants,
+      perSecond: sweepPerSecond,
+      leastRotationMs: checkMs,
+      inHand: (tenantId) => this.inHand.has(tenantId),
+      onFault: (error) => this.fault(error),
+    });
+  }
+
+  get held(): number {
+    return this.jobs.size;
+  }
+
+  start(handler: DeliveryHandler): void {
+    if (this.loop || this.stopped) return;
+    this.handler = handler;
+    this.locks.start();
+    this.sweep.start();
+    this.loop = this.run();
+  }
+
+  stop(drainMs: number): Promise<void> {
+    this.stopped ??= this.drain(drainMs);
+    return this.stopped;
+  }
+
+  async pause(tenantId: string): Promise<void> {
+    await this.queue.forTenant(tenantId).pause(true);
+  }
+
+  async resume(tenantId: string): Promise<void> {
+    await this.queue.forTenant(tenantId).pause(false);
+    await this.queue.ring.signal([tenantId]);
+  }
+
+  /** Looks at the next tenants of the sweep now. */
+  async sweepOnce(): Promise<void> {
+    await this.sweep.runOnce();
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await this.slots.available();
+      if (signal.aborted) return;
+      const tenantIds = await this.queue.ring.take(Math.min(TAKE, this.slots.free), WAIT_MS, signal);
+      for (const tenantId of tenantIds) this.track(this.turn(tenantId));
+    }
+  }
+
+  private async turn(tenantId: string): Promise<void> {
+    const limit = this.limits.concurrency(tenantId);
+    const hand = this.handOf(tenantId);
+    if (hand.count >= limit) {
+      hand.signalled = true;
+      return;
+    }
+    let found = true;
+    for (let width = 1; found; width *= 2) {
+      const count = this.stopping.signal.aborted ? 0 : this.slots.take(Math.min(width, limit - hand.count));
+      if (count === 0) break;
+      hand.count += count;
+      const claims = Array.from({ length: count }, () => this.claim(tenantId));
+      found = (await Promise.all(claims)).every(Boolean);
+    }
+    // It stopped for want of slots, not of jobs.
+    if (found && hand.count < limit) this.signals.add(tenantId);
+    this.forgetIfIdle(tenantId);
+  }
+
+  /** Fetches one job on a slot already taken; false where there was none. */
+  private async claim(tenantId: string): Promise<boolean> {
+    const claimed = await this.fetch(tenantId).catch((error) => this.fault(error, tenantId));
+    if (claimed) this.track(this.serve(claimed));
+    else this.giveBack(tenantId);
+    return claimed !== undefined;
+  }
+
+  private async fetch(tenantId: string): Promise<ClaimedJob | undefined> {
+    const token = `${this.process}:${(this.tokens += 1)}`;
+    const backend = this.queue.forTenant(tenantId);
+    try {
+      await this.limits.apply(tenantId, backend);
+      const fetched = readFetched(await backend.moveToActive(token));
+      if (fetched.jobId) return await this.accept(tenantId, fetched, token);
+      await this.lookAgain(tenantId, fetched);
+      if (this.handOf(tenantId).count <= 1) await this.recover(tenantId, backend);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      await this.unreadable(tenantId, backend, token);
+    }
+    return undefined;
+  }
+
+  /** The job that was fetched; one that cannot be served is removed, and the tenant signalled for those behind it. */
+  private async accept(tenantId: string, fetched: Fetched, token: string): Promise<ClaimedJob | undefined> {
+    const claimed = claimOf(tenantId, token, fetched);
+    if (!(claimed instanceof MalformedJobError)) return claimed;
+    this.fault(claimed, tenantId);
+    await discard(this.queue.forTenant(tenantId), fetched.jobId, token, claimed.message);
+    this.signals.add(tenantId);
+    return undefined;
+  }
+
+  private async serve(first: ClaimedJob): Promise<void> {
+    const { tenantId } = first;
+    const chain: Chain = { tenantId, began: Date.now(), served: 0 };
+    try {
+      void this.limits.begun(tenantId, this.queue.forTenant(tenantId)).catch(() => {});
+      for (let claimed: ClaimedJob | undefined = first; claimed;) {
+        const job: HeldJob = new HeldJob(claimed, this.hostOf(chain));
+        if (this.stopping.signal.aborted) await this.settled(job, () => job.release());
+        else await this.hand(job);
+        claimed = await this.nextOf(chain, claimed.token, job.next);
+      }
+    } finally {
+      this.giveBack(tenantId);
+    }
+  }
+
+  private async hand(job: HeldJob): Promise<void> {
+    this.jobs.add(job);
+    try {
+      await this.handler?.(job);
+    } catch (error) {
+      this.fault(error, job.tenantId);
+    }
+    if (!job.ended) await this.settled(job, () => job.retry(UNENDED_RETRY_MS));
+    this.jobs.delete(job);
+  }
+
+  private async nextOf(chain: Chain, token: string, next: Fetched | undefined): Promise<ClaimedJob | undefined> {
+    if (!next) return undefined;
+    chain.served += 1;
+    if (next.jobId) return this.accept(chain.tenantId, next, token);
+    await this.lookAgain(chain.tenantId, next);
+    return undefined;
+  }
+
+  /** Nothing to fetch now: puts the tenant in the ring for when there will be. */
+  private async lookAgain(tenantId: string, { limitedMs, delayedUntil }: Fetched): Promise<void> {
+    const at = limitedMs > 0 ? Date.now() + limitedMs : delayedUntil;
+    if (at > 0) await this.queue.ring.signalAt(tenantId, at);
+  }
+
+  /** Puts jobs back whose lock ran out; while other processes hold jobs of the tenant, looks again later. */
+  private async recover(tenantId: string, backend: IQueueBackend): Promise<void> {
+    const { checkMs } = this.options;
+    const now = Date.now();
+    const last = this.checked.get(tenantId, () => ({ at: 0 }));
+    if (now - last.at < checkMs * 0.9) return;
+    last.at = now;
+    const recovered = await backend.moveStalledJobsToWait();
+    if (recovered.length > 0) return this.signals.add(tenantId);
+    const [active = 0] = await backend.getCounts(['active']);
+    if (active > 0) await this.queue.ring.signalAt(tenantId, now + checkMs);
+  }
+
+  private async unreadable(tenantId: string, backend: IQueueBackend, token: string): Promise<void> {
+    try {
+      const jobId = await discardUnreadable(backend, token);
+      this.fault(new MalformedJobError(tenantId, jobId ?? 'unknown', 'BullMQ cannot read it'), tenantId);
+    } catch (error) {
+      this.fault(error, tenantId);
+    }
+    this.signals.add(tenantId);
+  }
+
+  private hostOf(chain: Chain): HeldJobHost {
+    const { tenantId } = chain;
+    const backend = this.queue.forTenant(tenantId);
+    return {
+      backend,
+      sequential: this.limits.concurrency(tenantId) === 1,
+      goesOn: () => this.goesOn(chain),
+      signal: () => this.signals.add(tenantId),
+      signalAt: (atMs) => this.queue.ring.signalAt(tenantId, atMs),
+      hold: (delayMs) => this.limits.hold(tenantId, delayMs),
+      unreadable: (token) => this.unreadable(tenantId, backend, token),
+    };
+  }
+
+  /** With slots to spare nobody waits for this one; else the chain has its quantum. */
+  private goesOn({ tenantId, began, served }: Chain): boolean {
+    if (this.stopping.signal.aborted) return false;
+    if (this.handOf(tenantId).count > this.limits.concurrency(tenantId)) return false;
+    if (this.slots.free > 0) return true;
+    const weight = this.options.tenantWeight(tenantId);
+    const { quantumJobs, quantumMs } = this.options;
+    return served + 1 < quantumJobs * weight && Date.now() - began < quantumMs * weight;
+  }
+
+  private async drain(drainMs: number): Promise<void> {
+    this.stopping.abort();
+    this.slots.wake();
+    await this.loop;
+    this.sweep.stop();
+    if (!(await this.endWithin(drainMs))) {
+      const reason = new TurnsStoppedError(drainMs);
+      await Promise.all([...this.jobs].map((job) => (job.abort(reason), this.settled(job, () => job.release()))));
+    }
+    this.locks.stop();
+    await this.signals.flush();
+  }
+
+  private async endWithin(drainMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), drainMs)));
+    const all = (async () => {
+      while (this.chains.size > 0) await Promise.all(this.chains);
+      return true;
+    })();
+    const ended = await Promise.race([all, late]);
+    clearTimeout(timer);
+    return ended;
+  }
+
+  private track(work: Promise<void>): void {
+    const tracked = work.catch((error) => this.fault(error)).finally(() => this.chains.delete(tracked));
+    this.chains.add(tracked);
+  }
+
+  private async settled(job: HeldJob, end: () => Promise<boolean>): Promise<void> {
+    await end().catch((error) => this.fault(error, job.tenantId));
+  }
+
+  private handOf(tenantId: string): InHand {
+    const known = this.inHand.get(tenantId);
+    if (known) return known;
+    const hand = { count: 0, signalled: false };
+    this.inHand.set(tenantId, hand);
+    return hand;
+  }
+
+  private giveBack(tenantId: string): void {
+    const hand = this.handOf(tenantId);
+    hand.count -= 1;
+    // Signalled after this slot had looked for the last time: nobody else will.
+    if (hand.signalled) this.signals.add(tenantId);
+    hand.signalled = false;
+    this.forgetIfIdle(tenantId);
+    this.slots.give();
+  }
+
+  private forgetIfIdle(tenantId: string): void {
+    if (this.inHand.get(tenantId)?.count === 0) this.inHand.delete(tenantId);
+  }
+
+  private fault(error: unknown, tenantId?: string): void {
+    this.events?.emit('background.error', { where: 'turns', ...(tenantId ? { tenantId } : {}), error });
+  }
+}

@@ -1,0 +1,64 @@
+import type { IQueueBackend } from 'bullmq';
+import { MAX_LEN_EVENTS } from '../../queue/defaults.js';
+import type { QueueBackend } from '../../queue/queue-backend.js';
+import type { ResolvedTurnsOptions } from './turns.options.js';
+
+/** More than any tenant does: a rate limit that only `hold` ever reaches. The largest integer of PostgreSQL. */
+const NO_LIMIT = 2_147_483_647;
+
+/**
+ * A tenant's limits live in BullMQ's own settings of its queue (global concurrency, global rate limit), where they are
+ * exact over all processes. They are written when this process first meets the queue, and again when they change; the
+ * memory hangs on the backend's handle of the tenant, which is new after the data was flushed.
+ */
+export class TenantLimits {
+  private readonly written = new WeakMap<IQueueBackend, string>();
+  private readonly onHold = new Set<string>();
+
+  constructor(
+    private readonly queue: QueueBackend,
+    private readonly options: ResolvedTurnsOptions,
+  ) {}
+
+  /** Jobs of the tenant in hand at once, over all processes. */
+  concurrency(tenantId: string): number {
+    return Math.max(1, Math.floor(this.options.tenantConcurrency(tenantId)));
+  }
+
+  /** Makes the tenant's limits hold for the next fetch on this handle. */
+  async apply(tenantId: string, backend: IQueueBackend): Promise<void> {
+    const limits = this.of(tenantId);
+    const text = JSON.stringify(limits);
+    if (this.written.get(backend) === text) return;
+    this.written.set(backend, text);
+    const writing = backend.setQueueMeta(limits);
+    // Redis serves one connection's commands in order; only PostgreSQL's pool needs the answer first.
+    if (this.queue.kind === 'postgres') await writing;
+    else writing.catch(() => this.written.delete(backend));
+  }
+
+  /** Lets no job of the tenant begin for `delayMs`: BullMQ's rate limit, used up by hand. */
+  async hold(tenantId: string, delayMs: number): Promise<void> {
+    const backend = this.queue.forTenant(tenantId);
+    if (!this.options.tenantRate(tenantId)) {
+      await backend.setQueueMeta({ max: NO_LIMIT, duration: 1 });
+      this.onHold.add(tenantId);
+    }
+    await backend.setRateLimit(Math.ceil(delayMs));
+  }
+
+  /** A job of the tenant has begun: a hold is over, and counting its jobs would cost three commands each. */
+  async begun(tenantId: string, backend: IQueueBackend): Promise<void> {
+    if (!this.onHold.delete(tenantId) || this.options.tenantRate(tenantId)) return;
+    await backend.removeQueueMetaFields(['max', 'duration']);
+  }
+
+  private of(tenantId: string): Record<string, number> {
+    const rate = this.options.tenantRate(tenantId);
+    return {
+      concurrency: this.concurrency(tenantId),
+      'opts.maxLenEvents': MAX_LEN_EVENTS,
+      ...(rate ? { max: rate.max, duration: rate.durationMs } : {}),
+    };
+  }
+}
