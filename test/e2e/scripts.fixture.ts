@@ -15,6 +15,11 @@ import { createScriptCompiler } from '../../libs/sandbox/src/scripts/compiler/co
 import { SCRIPT_COMPILER, type ScriptCompiler } from '../../libs/sandbox/src/scripts/compiler/script-compiler.js';
 import { ScriptAccess } from '../../libs/sandbox/src/scripts/script-access.decorator.js';
 import { ScriptTrigger } from '../../libs/sandbox/src/scripts/script-trigger.decorator.js';
+import {
+  SCRIPT_REGISTRY,
+  type ScriptRegistry,
+  type TriggerIndex,
+} from '../../libs/sandbox/src/scripts/script-registry.js';
 import { ScriptsModule } from '../../libs/sandbox/src/scripts/scripts.module.js';
 import { databasePerTenant } from '../../libs/sandbox/src/tenancy/database-per-tenant.js';
 import { TENANCY, type Tenancy } from '../../libs/sandbox/src/tenancy/tenancy.js';
@@ -136,4 +141,17 @@ function globalModule(providers: Provider[]) {
   @Module({ providers, exports: providers })
   class GlobalModule {}
   return GlobalModule;
+}
+
+/** The instance's registry. */
+export const registryOf = (instance: Instance) => instance.module.get<ScriptRegistry>(SCRIPT_REGISTRY);
+
+/** What is in force for the tenant, as the instance knows it. */
+export async function loadIn(instance: Instance, tenant = 'acme'): Promise<TriggerIndex> {
+  const lease = await instance.tenancy.lease(tenant);
+  try {
+    return await registryOf(instance).load(lease);
+  } finally {
+    lease.release();
+  }
 }
