@@ -20,3 +20,44 @@ export class UnknownTenantError extends SandboxError {
     });
   }
 }
+
+/** A lease was asked for after the tenancy was closed (the process shuts down). */
+export class TenancyClosedError extends SandboxError {
+  readonly code = 'SANDBOX_TENANCY_CLOSED';
+  constructor(tenantId: string) {
+    super(
+      `The database of tenant "${tenantId}" cannot be leased: the tenancy was closed. Lease before the application shuts down, and create a new tenancy for a new application.`,
+      { tenantId },
+    );
+  }
+}
+
+/** An option of `databasePerTenant` makes no sense; thrown where it is called. */
+export class InvalidTenancyOptionError extends SandboxError {
+  readonly code = 'SANDBOX_INVALID_TENANCY_OPTION';
+  constructor(option: string, value: unknown, remedy: string) {
+    super(`databasePerTenant: option "${option}" cannot be ${describeValue(value)}: ${remedy}.`, { option, value });
+  }
+}
+
+/** `dataSource(tenantId)` names a driver other than PostgreSQL. */
+export class UnsupportedDriverError extends SandboxError {
+  readonly code = 'SANDBOX_UNSUPPORTED_DRIVER';
+  constructor(tenantId: string, driver: unknown) {
+    super(
+      `The data source of tenant "${tenantId}" has type ${describeValue(driver)}: the sandbox keeps its tables in the tenant's PostgreSQL database. Return { type: 'postgres', ... }.`,
+      { tenantId, driver },
+    );
+  }
+}
+
+/** The library's tables are missing or too old, and `migrate: false` forbids creating them. */
+export class SchemaNotMigratedError extends SandboxError {
+  readonly code = 'SANDBOX_SCHEMA_NOT_MIGRATED';
+  constructor(found: number, needed: number) {
+    super(
+      `This database has version ${found} of the sandbox tables, version ${needed} is needed, and option "migrate" is false. Apply MIGRATIONS with your own migrations, or set migrate: true.`,
+      { found, needed },
+    );
+  }
+}

@@ -61,6 +61,11 @@ export interface Tenancy {
   tenants(): Promise<readonly string[]>;
   /** Opens the tenant's database if need be. */
   lease(tenantId: string): Promise<TenantLease>;
+  /**
+   * A short look into a tenant's database that does not count as use: an open database stays as idle as it was, a closed
+   * one is not opened (the statements go over a connection of their own). The library's tables may not exist yet.
+   */
+  peek?<T>(tenantId: string, fn: (sql: SqlClient) => Promise<T>): Promise<T>;
   /** The tenant a DataSource belongs to, where the tenancy fixes it; `undefined` for any other DataSource. */
   tenantOf(dataSource: DataSource): string | undefined;
   /** Called with each tenant database right after it was opened and before the first lease of it resolves. */

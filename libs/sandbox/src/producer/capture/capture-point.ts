@@ -1,0 +1,96 @@
+import type { DataSource } from 'typeorm';
+import { WriteWithoutTenantError } from '../../errors/capture.errors.js';
+import type { Change } from '../../protocol/change.js';
+import type { ChangeOrigin } from '../../scripts/plan-actions.js';
+import { EntityCatalog } from '../../scripts/entity-catalog.js';
+import type { ScriptRegistry, TriggerIndex } from '../../scripts/script-registry.js';
+import { SandboxContext } from '../../tenancy/sandbox-context.js';
+import type { Tenancy } from '../../tenancy/tenancy.js';
+import { CapturedWrite, kindOf } from './captured-write.js';
+import type { ChangeBuffers } from './change-buffer.js';
+import { inTransaction, withReturning } from './run-statement.js';
+import { SideConnection } from './side-connection.js';
+import { WatchedEntity } from './watched-entity.js';
+import type { WriteBuilder } from './write-builder.js';
+
+/** What a capture point needs besides its DataSource. */
+export interface CapturePorts {
+  readonly tenancy: Tenancy;
+  readonly registry: ScriptRegistry;
+  readonly buffers: ChangeBuffers;
+}
+
+/** One DataSource under watch. */
+export class CapturePoint {
+  private readonly watched = new Map<unknown, WatchedEntity>();
+  private readonly side: SideConnection;
+
+  constructor(
+    readonly dataSource: DataSource,
+    private readonly ports: CapturePorts,
+  ) {
+    this.side = new SideConnection(dataSource);
+    for (const entry of EntityCatalog.of(dataSource).entries()) {
+      if (entry.trigger) this.watched.set(entry.metadata, new WatchedEntity(entry));
+    }
+  }
+
+  /** The entities whose writes can fire scripts. */
+  entities(): readonly WatchedEntity[] {
+    return [...this.watched.values()];
+  }
+
+  /** The watched entity that a builder writes. */
+  find(builder: WriteBuilder): WatchedEntity | undefined {
+    const alias = builder.expressionMap.mainAlias;
+    return alias?.hasMetadata ? this.watched.get(alias.metadata) : undefined;
+  }
+
+  /**
+   * Runs a builder's statement. Where a script listens: in a transaction, with the statement made to return the rows it
+   * wrote, which are kept until the commit. Where none does: as it is, without a further statement.
+   */
+  async run<T extends { raw: unknown }>(
+    builder: WriteBuilder,
+    entity: WatchedEntity,
+    statement: () => Promise<T>,
+  ): Promise<T> {
+    const kind = kindOf(builder);
+    if (!kind) return statement();
+    const tenantId = this.tenantOf(entity);
+    const index = this.ports.registry.cached(tenantId) ?? (await this.load(tenantId));
+    const write = new CapturedWrite(builder, entity, kind);
+    const heard = write.operations.filter((operation) => listens(index, entity, operation));
+    if (heard.length === 0) return statement();
+    return inTransaction(builder, async (runner) => {
+      await write.lockRows(runner);
+      const result = await withReturning(builder, write.returning(), statement);
+      const changes = write.changes(result).filter(({ operation }) => heard.includes(operation));
+      if (changes.length > 0) this.ports.buffers.add(runner, tenantId, changes.map(withOrigin(index)));
+      return result;
+    });
+  }
+
+  /** The tenant that a write belongs to. */
+  private tenantOf(entity: WatchedEntity): string {
+    const tenantId = this.ports.tenancy.tenantOf(this.dataSource) ?? SandboxContext.current().tenantId;
+    if (tenantId === undefined) throw new WriteWithoutTenantError(entity.name);
+    return tenantId;
+  }
+
+  private load(tenantId: string): Promise<TriggerIndex> {
+    return this.ports.registry.load(this.side.lease(tenantId));
+  }
+}
+
+function listens(index: TriggerIndex, entity: WatchedEntity, operation: Change['operation']): boolean {
+  return entity.fires(operation) && index.listens(entity.name, operation);
+}
+
+function withOrigin(index: TriggerIndex): (change: Change) => { change: Change; origin: ChangeOrigin; index: TriggerIndex } {
+  const { userId = null, chain } = SandboxContext.current();
+  const origin: ChangeOrigin = chain
+    ? { userId, origin: 'script', depth: chain.depth + 1, parentId: chain.actionId }
+    : { userId, origin: 'app', depth: 0, parentId: null };
+  return (change) => ({ change, origin, index });
+}

@@ -1,0 +1,133 @@
+import type { QueryRunner } from 'typeorm';
+import type { Change, JsonRecord, Operation } from '../../protocol/change.js';
+import { INSERTED, returnsOld, setNames, type Row, type WatchedEntity } from './watched-entity.js';
+import { dataSourceOf, type WriteBuilder } from './write-builder.js';
+
+/** What a builder does to the rows it meets. */
+export type WriteKind = 'insert' | 'upsert' | 'update' | 'delete' | 'remove' | 'restore';
+
+/** What a write of each kind counts as. */
+const OPERATIONS: Readonly<Record<WriteKind, readonly Operation[]>> = {
+  insert: ['create'],
+  upsert: ['create', 'update'],
+  update: ['update'],
+  delete: ['delete'],
+  remove: ['delete'],
+  restore: ['create'],
+};
+
+/** The statement that a builder is about to run, seen as a source of changes. */
+export class CapturedWrite {
+  readonly operations: readonly Operation[];
+  private readonly old: boolean;
+  private readonly before = new Map<string, JsonRecord>();
+
+  constructor(
+    private readonly builder: WriteBuilder,
+    private readonly entity: WatchedEntity,
+    private readonly kind: WriteKind,
+  ) {
+    this.operations = OPERATIONS[kind];
+    this.old = returnsOld(dataSourceOf(builder));
+  }
+
+  /** What has to be in the statement's RETURNING, so that it says itself what it did. */
+  returning(): string {
+    const { entity, builder } = this;
+    if (this.kind === 'insert') return entity.columns(builder, 'after');
+    if (this.kind === 'delete') return entity.columns(builder, 'before');
+    if (this.old) return `${entity.columns(builder, 'after', 'new.')}, ${entity.columns(builder, 'before', 'old.')}`;
+    // A row that this statement inserted has never been locked or updated.
+    const inserted = this.kind === 'upsert' ? `, (xmax = 0) "${INSERTED}"` : '';
+    return entity.columns(builder, 'after') + inserted;
+  }
+
+  /**
+   * Before PostgreSQL 18: reads and locks the rows that the statement will meet, so that nobody changes them between
+   * this look and the statement. A `with` clause may write, and must not run twice: there the before image is unknown.
+   */
+  async lockRows(runner: QueryRunner): Promise<void> {
+    const { builder } = this;
+    const needed = this.kind === 'update' || this.kind === 'remove' || this.kind === 'restore';
+    if (!needed || this.old || builder.expressionMap.commonTableExpressions.length > 0) return;
+    const table = builder.getTableName(builder.getMainTableName());
+    const select = `SELECT ${this.entity.columns(builder, 'before')} FROM ${table}${builder.createWhereExpression()} FOR UPDATE`;
+    const [sql, parameters] = dataSourceOf(builder).driver.escapeQueryWithParameters(
+      builder.replacePropertyNamesForTheWholeQuery(select),
+      builder.getParameters(),
+    );
+    for (const row of (await runner.query(sql, parameters)) as Row[]) {
+      const record = this.entity.take(row, 'before');
+      if (record) this.before.set(this.entity.recordId(record), record);
+    }
+  }
+
+  /** The changes that the statement's rows tell of, one a row; leaves in the rows what TypeORM asked for. */
+  changes(result: { raw: unknown }): Change[] {
+    const rows = Array.isArray(result.raw) ? (result.raw as Row[]) : [];
+    const changes = rows.flatMap((row) => this.changeOf(row) ?? []);
+    if (rows.length > 0 && Object.keys(rows[0] as Row).length === 0) result.raw = [];
+    return changes;
+  }
+
+  private changeOf(row: Row): Change | undefined {
+    const after = this.entity.take(row, 'after');
+    const returned = this.entity.take(row, 'before');
+    const inserted = row[INSERTED] === true;
+    delete row[INSERTED];
+    const id = this.entity.recordId((after ?? returned) as JsonRecord);
+    const before = returned ?? this.before.get(id);
+    const compared = this.compare(after, before, inserted || (this.old && before === undefined));
+    return compared && { entity: this.entity.name, recordId: id, ...compared };
+  }
+
+  private compare(
+    after: JsonRecord = {},
+    before: JsonRecord | undefined,
+    inserted: boolean,
+  ): Omit<Change, 'entity' | 'recordId'> | undefined {
+    switch (this.kind) {
+      case 'insert':
+        return created(after);
+      case 'upsert':
+        return inserted ? created(after) : this.updated(after, before);
+      case 'update':
+        return this.updated(after, before);
+      case 'delete':
+        return { operation: 'delete', record: before ?? {}, prevRecord: before ?? {}, changed: [] };
+      case 'remove':
+        if (before && this.entity.isRemoved(before)) return undefined;
+        return { operation: 'delete', record: after, prevRecord: before ?? {}, changed: [] };
+      case 'restore':
+        return before && !this.entity.isRemoved(before) ? undefined : created(after);
+    }
+  }
+
+  /** A statement that left a row as it was changed nothing. */
+  private updated(after: JsonRecord, before: JsonRecord | undefined): Omit<Change, 'entity' | 'recordId'> | undefined {
+    const changed = before ? this.entity.changed(before, after) : setNames(after);
+    if (changed.length === 0) return undefined;
+    return { operation: 'update', record: after, prevRecord: before ?? {}, changed };
+  }
+}
+
+function created(record: JsonRecord): Omit<Change, 'entity' | 'recordId'> {
+  return { operation: 'create', record, prevRecord: {}, changed: setNames(record) };
+}
+
+/** What the builder is about to do. */
+export function kindOf(builder: WriteBuilder): WriteKind | undefined {
+  const { queryType, onUpdate } = builder.expressionMap;
+  switch (queryType) {
+    case 'insert':
+      return onUpdate ? 'upsert' : 'insert';
+    case 'update':
+    case 'delete':
+    case 'restore':
+      return queryType;
+    case 'soft-delete':
+      return 'remove';
+    default:
+      return undefined;
+  }
+}

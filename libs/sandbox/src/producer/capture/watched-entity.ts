@@ -1,0 +1,98 @@
+import type { DataSource } from 'typeorm';
+import type { JsonRecord, Operation } from '../../protocol/change.js';
+import type { EntityEntry, Field } from '../../scripts/entity-catalog.js';
+import { recordIdOf, setPath, wireOfRaw } from '../../scripts/record-codec.js';
+import type { WriteBuilder } from './write-builder.js';
+
+/** A row as the driver gives it. */
+export type Row = Record<string, unknown>;
+
+/** Which version of a row a statement returns: the one it leaves behind, or (PostgreSQL 18) the one it found. */
+export type Version = 'after' | 'before';
+
+const ALIAS: Record<Version, string> = { after: 'sandbox_a', before: 'sandbox_b' };
+
+/** Name under which an upsert returns whether it inserted the row. */
+export const INSERTED = 'sandbox_inserted';
+
+/** An entity whose writes can fire scripts, and how to read its rows out of any statement. */
+export class WatchedEntity {
+  readonly name: string;
+  private readonly fields: readonly Field[];
+  private readonly internals: ReadonlySet<string>;
+
+  constructor(readonly entry: EntityEntry) {
+    this.name = entry.name;
+    // `select: false` keeps a column out of what TypeORM loads; it stays out of what scripts are handed, too.
+    this.fields = entry.fields.filter(({ column }) => column.isPrimary || (column.isSelect && !column.isVirtualProperty));
+    const { materializedPathColumn, nestedSetLeftColumn, nestedSetRightColumn } = entry.metadata;
+    const internal = [materializedPathColumn, nestedSetLeftColumn, nestedSetRightColumn];
+    this.internals = new Set(internal.flatMap((column) => (column ? [column.propertyPath] : [])));
+  }
+
+  /** Whether the host lets this operation fire scripts at all. */
+  fires(operation: Operation): boolean {
+    return this.entry.trigger?.on.includes(operation) ?? false;
+  }
+
+  /**
+   * The columns of a row, each under a name of ours: TypeORM looks at the names it asked for and passes over these.
+   * No `AS`: TypeORM replaces property names in the text of some statements, and a property may be called `as`.
+   */
+  columns(builder: WriteBuilder, version: Version, qualifier = ''): string {
+    return this.fields
+      .map((field, at) => `${qualifier}${builder.escape(field.databaseName)} "${ALIAS[version]}${at}"`)
+      .join(', ');
+  }
+
+  /** The record in a row, or `undefined` where the statement returned no such version. Takes the columns out of the row. */
+  take(row: Row, version: Version): JsonRecord | undefined {
+    const record: JsonRecord = {};
+    let exists = false;
+    this.fields.forEach((field, at) => {
+      const alias = ALIAS[version] + at;
+      const raw = row[alias];
+      delete row[alias];
+      if (raw === undefined) return;
+      exists ||= raw !== null && field.column.isPrimary;
+      setPath(record, field.name, wireOfRaw(field, raw));
+    });
+    if (!exists) return undefined;
+    if (!('id' in record)) record['id'] = this.recordId(record);
+    return record;
+  }
+
+  /** The primary key as text. */
+  recordId(record: JsonRecord): string {
+    return recordIdOf(this.entry, record);
+  }
+
+  /** Whether a record is marked as removed. */
+  isRemoved(record: JsonRecord): boolean {
+    const column = this.entry.metadata.deleteDateColumn;
+    return column !== undefined && record[column.propertyName] !== null;
+  }
+
+  /** Names of the fields in which two versions differ, but for those in which TypeORM keeps a tree. */
+  changed(before: JsonRecord, after: JsonRecord): string[] {
+    const names = Object.keys(after).filter((name) => !same(before[name], after[name]));
+    return names.every((name) => this.internals.has(name)) ? [] : names;
+  }
+}
+
+function same(left: unknown, right: unknown): boolean {
+  if (left === right) return true;
+  if (typeof left !== 'object' || typeof right !== 'object') return false;
+  return JSON.stringify(left) === JSON.stringify(right);
+}
+
+/** Names of the properties that are set. */
+export function setNames(record: JsonRecord): string[] {
+  return Object.keys(record).filter((name) => record[name] !== null);
+}
+
+/** PostgreSQL 18 returns the old version of a row beside the new one; before that it takes a locking SELECT. */
+export function returnsOld(dataSource: DataSource): boolean {
+  const version = (dataSource.driver as { version?: string }).version;
+  return Number.parseInt(version ?? '0', 10) >= 18;
+}

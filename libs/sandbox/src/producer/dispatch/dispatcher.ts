@@ -1,0 +1,102 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { SandboxEvents } from '../../events/sandbox-events.js';
+import type { ActionDispatcher } from '../../queue/action-dispatcher.js';
+import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
+import type { NewAction } from '../../records/action.record.js';
+import { SandboxContext } from '../../tenancy/sandbox-context.js';
+import { TENANCY, type Tenancy } from '../../tenancy/tenancy.js';
+import { jobOfAction } from './job-of-action.js';
+import { QueuedMarks } from './queued-marks.js';
+
+/** Actions handed to the queue in one call. */
+const MOST_AT_ONCE = 500;
+/** Actions that wait for a slow queue per tenant; further ones are left to the relay, which reads them from their rows. */
+const MOST_WAITING = 10_000;
+/** Milliseconds for which a tenant counts as in use after its last write. */
+const IN_USE_MS = 30_000;
+
+/** A tenant's actions on their way to the queue, in the order of their commits. */
+interface Line {
+  waiting: NewAction[];
+  running: Promise<void> | undefined;
+}
+
+/**
+ * Hands committed actions to the queue. Whatever is committed within one turn of the event loop, or while the tenant's
+ * last call is under way, goes together; one call a tenant at a time keeps the order of the commits.
+ */
+@Injectable()
+export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
+  private readonly lines = new Map<string, Line>();
+  private readonly lastUse = new Map<string, number>();
+  private readonly marks: QueuedMarks;
+
+  constructor(
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(TENANCY) tenancy: Tenancy,
+    @Inject(SandboxEvents) private readonly events: SandboxEvents,
+  ) {
+    this.marks = new QueuedMarks(tenancy, events);
+  }
+
+  dispatch(tenantId: string, actions: readonly NewAction[]): void {
+    if (actions.length === 0) return;
+    this.lastUse.set(tenantId, Date.now());
+    const line = this.lineOf(tenantId);
+    if (line.waiting.length + actions.length > MOST_WAITING) return;
+    line.waiting.push(...actions);
+    // The immediate, and all that follows from it, must not run inside the writer's request.
+    line.running ??= SandboxContext.exit(() => this.drain(tenantId, line));
+  }
+
+  /** Tenants that wrote lately; the relay looks after them first. */
+  tenantsInUse(): string[] {
+    const since = Date.now() - IN_USE_MS;
+    for (const [tenantId, at] of this.lastUse) if (at < since) this.lastUse.delete(tenantId);
+    return [...this.lastUse.keys()];
+  }
+
+  /** Resolves when everything dispatched so far has been handed over, or given up to the relay. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.lines.values()].map(({ running }) => running));
+    await this.marks.flush();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.idle();
+  }
+
+  private lineOf(tenantId: string): Line {
+    let line = this.lines.get(tenantId);
+    if (!line) this.lines.set(tenantId, (line = { waiting: [], running: undefined }));
+    return line;
+  }
+
+  private async drain(tenantId: string, line: Line): Promise<void> {
+    await new Promise(setImmediate);
+    while (line.waiting.length > 0) {
+      const batch = line.waiting.slice(0, MOST_AT_ONCE);
+      if (await this.add(tenantId, batch)) line.waiting.splice(0, batch.length);
+      // In order or not at all: what comes after a failure waits for the relay, too.
+      else line.waiting = [];
+    }
+    this.lines.delete(tenantId);
+  }
+
+  private async add(tenantId: string, batch: readonly NewAction[]): Promise<boolean> {
+    const actionIds = batch.map(({ id }) => id);
+    const createdAt = Date.now();
+    try {
+      await this.backend.add(
+        tenantId,
+        batch.map((action) => jobOfAction(action, createdAt)),
+      );
+    } catch (error) {
+      this.events.emit('dispatch.failed', { tenantId, count: batch.length, error });
+      return false;
+    }
+    this.events.emit('actions.queued', { tenantId, actionIds, relayed: false });
+    this.marks.add(tenantId, actionIds);
+    return true;
+  }
+}

@@ -1,0 +1,35 @@
+import type { ActionJob } from '../../protocol/job.js';
+import type { NewAction } from '../../records/action.record.js';
+import type { JobRow } from '../../records/action.statements.js';
+import type { NewJob } from '../../queue/queue-backend.js';
+
+/** A change of more bytes of JSON than this stays in the row, and costs its run one read. */
+const MOST_CHANGE_BYTES = 32 * 1024;
+
+/** The job of an action that was committed just now. */
+export function jobOfAction(action: NewAction, createdAt: number): NewJob {
+  const { id, scriptId, scriptVersion, userId, depth, change } = action;
+  return { job: withChange({ actionId: id, scriptId, scriptVersion, userId, depth, createdAt }, change) };
+}
+
+/** The job of an action that was read back. */
+export function jobOfRow(row: JobRow): NewJob {
+  const { entity, operation, record_id: recordId, change } = row;
+  const job = {
+    actionId: row.id,
+    scriptId: row.script_id,
+    scriptVersion: row.script_version,
+    userId: row.user_id,
+    depth: row.depth,
+    createdAt: row.created_at.getTime(),
+  };
+  return { job: withChange(job, { entity, operation, recordId, ...change }) };
+}
+
+function withChange(job: Omit<ActionJob, 'change'>, change: NonNullable<ActionJob['change']>): ActionJob {
+  return fits(change) ? { ...job, change } : job;
+}
+
+function fits(change: NonNullable<ActionJob['change']>): boolean {
+  return Buffer.byteLength(JSON.stringify(change)) <= MOST_CHANGE_BYTES;
+}

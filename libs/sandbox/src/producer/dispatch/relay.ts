@@ -1,0 +1,167 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { SandboxEvents } from '../../events/sandbox-events.js';
+import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
+import {
+  actionsForJobs,
+  markQueued,
+  waitingActions,
+  type JobRow,
+  type WaitingRow,
+} from '../../records/action.statements.js';
+import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
+import { SandboxContext } from '../../tenancy/sandbox-context.js';
+import { TENANCY, type SqlClient, type Tenancy } from '../../tenancy/tenancy.js';
+import { QueueDispatcher } from './dispatcher.js';
+import { jobOfRow } from './job-of-action.js';
+
+/** Unfinished actions looked at per tenant when all is well: the head of its line. */
+const HEAD = 20;
+/** Unfinished actions read at once when something was lost. */
+const PAGE = 500;
+/**
+ * Every so many looks at a tenant whose line is longer than its head, all of it is looked at: for the action whose
+ * writer died between its commit and the queue, behind others that wait rightly.
+ */
+const FULL_LOOK_EVERY = 15;
+/** Share of the interval that looks at tenants not in use may take; the rotation slows down before the process does. */
+const ROTATION_SHARE = 0.2;
+/** The tenant's database has no tables of ours yet. */
+const UNDEFINED_TABLE = '42P01';
+
+/**
+ * Finds committed actions that never reached the queue (Redis was down, the writer died) or that the queue has lost (it
+ * was flushed), and hands them over. Any number of relays may run at once: a job is added under its action's id.
+ */
+@Injectable()
+export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly looks = new Map<string, number>();
+  private rotation: string[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(
+    @Inject(SANDBOX_OPTIONS) private readonly options: SandboxOptions,
+    @Inject(TENANCY) private readonly tenancy: Tenancy,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(QueueDispatcher) private readonly dispatcher: QueueDispatcher,
+    @Inject(SandboxEvents) private readonly events: SandboxEvents,
+  ) {}
+
+  /** Starts the loop, in a process that writes or serves. */
+  onApplicationBootstrap(): void {
+    if (!this.options.capture.enabled && !this.options.processing.enabled) return;
+    SandboxContext.exit(() => this.schedule());
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /**
+   * One interval's work: the tenants in use, then some of the others in turn. Returns how many actions were handed over.
+   * Never rejects: what fails for one tenant is reported and tried again later.
+   */
+  async runOnce(): Promise<number> {
+    const inUse = this.dispatcher.tenantsInUse();
+    let found = 0;
+    for (const tenantId of inUse) found += (await this.look(tenantId)) ?? 0;
+    const until = performance.now() + this.options.relay.intervalMs * ROTATION_SHARE;
+    for (const tenantId of await this.nextInTurn(new Set(inUse))) {
+      found += (await this.look(tenantId)) ?? 0;
+      this.rotation.shift();
+      if (performance.now() > until || this.stopped) break;
+    }
+    return found;
+  }
+
+  /** Looks after one tenant; returns how many of its actions were handed over. Rejects when something is down. */
+  async relayTenant(tenantId: string): Promise<number> {
+    const peek = this.tenancy.peek?.bind(this.tenancy) ?? this.leased.bind(this);
+    return peek(tenantId, (sql) => this.relayFrom(tenantId, sql));
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.running = this.runOnce().then(() => {
+        if (!this.stopped) this.schedule();
+      });
+    }, this.options.relay.intervalMs);
+    this.timer.unref();
+  }
+
+  /** The tenants that come next, at most `tenantsPerInterval`; a new list is fetched when the last one is used up. */
+  private async nextInTurn(inUse: ReadonlySet<string>): Promise<string[]> {
+    try {
+      if (this.rotation.length === 0) this.rotation = [...(await this.tenancy.tenants())];
+    } catch (error) {
+      this.events.emit('background.error', { where: 'relay', error });
+    }
+    this.rotation = this.rotation.filter((tenantId) => !inUse.has(tenantId));
+    return this.rotation.slice(0, this.options.relay.tenantsPerInterval);
+  }
+
+  private async look(tenantId: string): Promise<number | undefined> {
+    try {
+      return await this.relayTenant(tenantId);
+    } catch (error) {
+      if ((error as { code?: string }).code === UNDEFINED_TABLE || this.stopped) return undefined;
+      this.events.emit('background.error', { where: 'relay', tenantId, error });
+      return undefined;
+    }
+  }
+
+  private async leased<T>(tenantId: string, fn: (sql: SqlClient) => Promise<T>): Promise<T> {
+    const lease = await this.tenancy.lease(tenantId);
+    try {
+      return await fn(lease.sql);
+    } finally {
+      lease.release();
+    }
+  }
+
+  private async relayFrom(tenantId: string, sql: SqlClient): Promise<number> {
+    const head = await this.waiting(sql, '0', HEAD);
+    let found = await this.handOver(tenantId, sql, head);
+    if (head.length < HEAD) {
+      this.looks.delete(tenantId);
+      return found;
+    }
+    const looks = (this.looks.get(tenantId) ?? 0) + 1;
+    this.looks.set(tenantId, looks);
+    if (found === 0 && looks % FULL_LOOK_EVERY !== 0) return 0;
+    for (let page = head; page.length > 0 && !this.stopped; found += await this.handOver(tenantId, sql, page)) {
+      page = await this.waiting(sql, page.at(-1)?.seq ?? '0', PAGE);
+    }
+    return found;
+  }
+
+  private async waiting(sql: SqlClient, afterSeq: string, limit: number): Promise<WaitingRow[]> {
+    const { rows } = await sql.query<WaitingRow>(waitingActions(afterSeq, this.options.relay.afterMs, limit));
+    return rows;
+  }
+
+  /** Adds those of the due actions that the queue does not know; returns how many. */
+  private async handOver(tenantId: string, sql: SqlClient, rows: readonly WaitingRow[]): Promise<number> {
+    const due = rows.filter((row) => row.due);
+    if (due.length === 0) return 0;
+    const ids = due.map(({ id }) => id);
+    const known = await this.backend.known(tenantId, ids);
+    const lost = due.filter(({ id }) => !known.has(id));
+    if (lost.length > 0) await this.add(tenantId, sql, lost);
+    await sql.query(markQueued(ids));
+    return lost.length;
+  }
+
+  private async add(tenantId: string, sql: SqlClient, lost: readonly WaitingRow[]): Promise<void> {
+    const before = lost.filter(({ queued_at: queuedAt }) => queuedAt !== null).map(({ id }) => id);
+    // A job may be left of it that is over for BullMQ, though not for us, and would keep the new one out.
+    if (before.length > 0) await this.backend.remove(tenantId, before);
+    const { rows } = await sql.query<JobRow>(actionsForJobs(lost.map(({ id }) => id)));
+    if (rows.length === 0) return;
+    await this.backend.add(tenantId, rows.map(jobOfRow));
+    this.events.emit('actions.queued', { tenantId, actionIds: rows.map(({ id }) => id), relayed: true });
+  }
+}

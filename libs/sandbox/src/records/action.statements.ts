@@ -1,0 +1,111 @@
+import type { ActionJob } from '../protocol/job.js';
+import type { NewAction } from './action.record.js';
+
+/** One statement, as `pg` takes it; `name` makes it a prepared one. */
+export interface ActionStatement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+/** JSON that PostgreSQL's jsonb takes: it refuses the one character U+0000, which a `json` column may hold. */
+function toJsonb(value: unknown): string {
+  const json = JSON.stringify(value);
+  return json.includes('\\u0000') ? json.replaceAll(/(?<!\\)((?:\\\\)*)\\u0000/g, '$1\\ufffd') : json;
+}
+
+/**
+ * Inserts actions, in order, as one statement with one parameter: 1,000 rows cost 1.6 times the plain write this way,
+ * 2.4 times with a parameter per value, 3.6 one by one. It writes nothing unless the transaction has written before:
+ * where a ROLLBACK came first (a subscriber of the host failed meanwhile) the statement stands alone, and would commit
+ * actions of a write that never was.
+ */
+export function insertActions(actions: readonly NewAction[]): ActionStatement {
+  const rows = actions.map(({ change, ...action }) => ({
+    id: action.id,
+    script_id: action.scriptId,
+    script_name: action.scriptName,
+    script_version: action.scriptVersion,
+    entity: change.entity,
+    operation: change.operation,
+    record_id: change.recordId,
+    change: { record: change.record, prevRecord: change.prevRecord, changed: change.changed },
+    user_id: action.userId,
+    origin: action.origin,
+    depth: action.depth,
+    parent_id: action.parentId,
+    status: action.status,
+    outcome: action.outcome ?? null,
+    error: action.error ?? null,
+  }));
+  return { name: 'sandbox_insert_actions', text: INSERT_ACTIONS, values: [toJsonb(rows)] };
+}
+
+const INSERT_ACTIONS = `
+insert into sandbox_action (id, script_id, script_name, script_version, entity, operation, record_id, change, user_id,
+  origin, depth, parent_id, status, outcome, error, finished_at)
+select id, script_id, script_name, script_version, entity, operation, record_id, change, user_id,
+  origin, depth, parent_id, status, outcome, error, case when status = 'skipped' then now() end
+from jsonb_to_recordset($1::jsonb) as action (id uuid, script_id uuid, script_name text, script_version integer,
+  entity text, operation text, record_id text, change jsonb, user_id text, origin text, depth integer, parent_id uuid,
+  status text, outcome text, error jsonb)
+where txid_current_if_assigned() is not null`;
+
+/** Notes that the queue has taken actions, where they are not finished already. */
+export function markQueued(actionIds: readonly string[]): ActionStatement {
+  return {
+    name: 'sandbox_mark_queued',
+    text: 'update sandbox_action set queued_at = now() where id = any($1::uuid[]) and finished_at is null',
+    values: [actionIds],
+  };
+}
+
+/** An unfinished action, as the relay reads it. */
+export interface WaitingRow {
+  readonly id: string;
+  readonly seq: string;
+  /** Whether it is to be looked at now: see `waitingActions`. */
+  readonly due: boolean;
+  readonly queued_at: Date | null;
+}
+
+const DUE = `(created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now())
+  and (queued_at is null or now() - queued_at > least(greatest($2 * interval '1 millisecond', queued_at - created_at), interval '1 minute')))`;
+
+/**
+ * The first unfinished actions after `afterSeq`. One is `due` when it is older than `afterMs` and either was never noted
+ * as queued, or that was noted longer ago than it had waited then: each look doubles the time to the next, up to a
+ * minute, without a column for it.
+ */
+export function waitingActions(afterSeq: string, afterMs: number, limit: number): ActionStatement {
+  return {
+    name: 'sandbox_waiting_actions',
+    text: `select id, seq, queued_at, ${DUE} as due from sandbox_action
+where finished_at is null and status in ('pending', 'queued', 'running') and seq > $1 order by seq limit $3`,
+    values: [afterSeq, afterMs, limit],
+  };
+}
+
+/** An action as it is turned back into a job. */
+export interface JobRow {
+  readonly id: string;
+  readonly script_id: string;
+  readonly script_version: number;
+  readonly entity: string;
+  readonly operation: 'create' | 'update' | 'delete';
+  readonly record_id: string;
+  readonly change: Pick<NonNullable<ActionJob['change']>, 'record' | 'prevRecord' | 'changed'>;
+  readonly user_id: string | null;
+  readonly depth: number;
+  readonly created_at: Date;
+}
+
+/** What jobs are made of, in the order in which the actions were written. */
+export function actionsForJobs(actionIds: readonly string[]): ActionStatement {
+  return {
+    name: 'sandbox_actions_for_jobs',
+    text: `select id, script_id, script_version, entity, operation, record_id, change, user_id, depth, created_at
+from sandbox_action where id = any($1::uuid[]) and finished_at is null order by seq`,
+    values: [actionIds],
+  };
+}
