@@ -1,2 +1,53 @@
 // The public API of nestjs-sandbox, grouped by what the reader wants to do.
-export {};
+
+// Configure
+export { SandboxModule } from './sandbox.module.js';
+export type { SandboxOptionsFactory } from './sandbox.module-definition.js';
+export { SANDBOX_OPTIONS } from './sandbox.options.js';
+export type {
+  CaptureOptions,
+  ProcessingOptions,
+  QueueOptions,
+  RelayOptions,
+  SandboxModuleOptions,
+  SandboxOptions,
+} from './sandbox.options.js';
+export { databasePerTenant, type DatabasePerTenantOptions } from './tenancy/database-per-tenant.js';
+export { DEFAULT_LIMITS, type Limits } from './protocol/limits.js';
+
+// Trigger
+export { ScriptTrigger, type ScriptTriggerOptions } from './scripts/script-trigger.decorator.js';
+export { ScriptAccess, type ScriptAccessOptions } from './scripts/script-access.decorator.js';
+export { SandboxContext, type SandboxContextValues } from './tenancy/sandbox-context.js';
+export { TenantDataSources } from './tenancy/tenant-data-sources.js';
+
+// Deploy
+export { ScriptsService, type CheckReport, type CheckRequest, type DryRun } from './scripts/scripts.service.js';
+export type { DeployRequest } from './scripts/deploy-request.js';
+export type { DeployedScript, ScriptDetail, ScriptSummary, ScriptVersionDetail } from './scripts/script-views.js';
+export type { Order, ScriptDefinition, ScriptVersion, TriggerCondition } from './scripts/script.js';
+
+// Operate
+export { SandboxEvents, type SandboxEventMap } from './events/sandbox-events.js';
+
+// Data that crosses
+export type { Change, JsonRecord, Operation } from './protocol/change.js';
+export type { LogLevel, LogLine, Outcome, RunInput, RunResult, ScriptError, Usage } from './protocol/run.js';
+export type { CompiledScript, EngineId, Language } from './protocol/script.js';
+
+// Errors
+export { SandboxError } from './errors/sandbox-error.js';
+
+// Extend
+export { TENANCY } from './tenancy/tenancy.js';
+export type {
+  SqlClient,
+  SqlConnection,
+  SqlPool,
+  SqlResult,
+  SqlStatement,
+  Tenancy,
+  TenantLease,
+} from './tenancy/tenancy.js';
+export { QUEUE_BACKEND } from './queue/queue-backend.js';
+export type { DeploymentLog, NewJob, QueueBackend, TenantRing } from './queue/queue-backend.js';
