@@ -321,7 +321,10 @@ describe('dryRun', () => {
 
   it('takes a new source for a deployed script', async () => {
     const { name } = await scripts.deploy('acme', deployOf());
-    expect(await dryRun({ name, source: 'setResult(9)', record: {} })).toMatchObject({ source: 'setResult(9)' });
+    expect(await dryRun({ name, source: 'setResult(9)' })).toMatchObject({
+      source: 'setResult(9)',
+      change: { entity: 'order', operation: 'create', record: {}, prevRecord: {} },
+    });
   });
 
   it('refuses what makes no sense', async () => {
@@ -331,7 +334,6 @@ describe('dryRun', () => {
     await refused({ name: 'nothing', record: {} }, 'SANDBOX_SCRIPT_NOT_FOUND');
     await refused({ name, recordId: 999_999 }, 'SANDBOX_DRY_RUN_RECORD_NOT_FOUND');
     await refused({ name, recordId: 'seven' }, 'SANDBOX_DRY_RUN_RECORD_NOT_FOUND');
-    await refused({ name }, 'SANDBOX_INVALID_SCRIPT');
     await refused({ name, record: {}, operation: 'upsert' }, 'SANDBOX_INVALID_SCRIPT');
     await refused({ name, record: {}, source: 'let' + ' x =' }, 'SANDBOX_SCRIPT_SYNTAX');
     await refused({ source: '1', record: {} }, 'SANDBOX_UNKNOWN_TRIGGER_ENTITY');

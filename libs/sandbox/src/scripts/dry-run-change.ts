@@ -17,7 +17,7 @@ export interface PretendedChange {
   readonly prevRecord?: JsonRecord;
 }
 
-/** The change that a dry run pretends. Throws when neither a record nor the id of one is given, or there is none. */
+/** The change that a dry run pretends; of an empty record where none is named. Throws when there is no such record. */
 export async function pretendChange(
   lease: TenantLease,
   entry: EntityEntry,
@@ -30,8 +30,6 @@ export async function pretendChange(
     throw new InvalidScriptError('operation', problem, operation);
   }
   const { recordId, prevRecord } = pretended;
-  if (recordId === undefined && pretended.record === undefined)
-    throw new InvalidScriptError('recordId', `give the id of a ${entry.name}, or a record to try the script on`);
   const stored = recordId === undefined ? {} : await storedRecord(lease, entry, String(recordId));
   const record = { ...stored, ...pretended.record };
   const before = operation === 'create' ? {} : { ...stored, ...prevRecord };
