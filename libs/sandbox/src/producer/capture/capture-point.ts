@@ -87,7 +87,9 @@ function listens(index: TriggerIndex, entity: WatchedEntity, operation: Change['
   return entity.fires(operation) && index.listens(entity.name, operation);
 }
 
-function withOrigin(index: TriggerIndex): (change: Change) => { change: Change; origin: ChangeOrigin; index: TriggerIndex } {
+function withOrigin(
+  index: TriggerIndex,
+): (change: Change) => { change: Change; origin: ChangeOrigin; index: TriggerIndex } {
   const { userId = null, chain } = SandboxContext.current();
   const origin: ChangeOrigin = chain
     ? { userId, origin: 'script', depth: chain.depth + 1, parentId: chain.actionId }

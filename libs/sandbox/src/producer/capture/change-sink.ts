@@ -17,11 +17,7 @@ export interface CapturedChange {
  * to be done after the commit (nothing, if no action came of the changes), or rejects, and the writer rolls back.
  */
 export interface ChangeSink {
-  write(
-    runner: QueryRunner,
-    tenantId: string,
-    changes: readonly CapturedChange[],
-  ): Promise<(() => void) | undefined>;
+  write(runner: QueryRunner, tenantId: string, changes: readonly CapturedChange[]): Promise<(() => void) | undefined>;
 }
 
 /** Injection token of the `ChangeSink`. */

@@ -22,10 +22,7 @@ export async function withReturning<T>(
  * Runs `work` in the transaction that the builder's QueryRunner is in, else in one of its own: of all writes, TypeORM
  * opens one only for `save` and `remove`, and an action row must be committed with its change or not at all.
  */
-export async function inTransaction<T>(
-  builder: WriteBuilder,
-  work: (runner: QueryRunner) => Promise<T>,
-): Promise<T> {
+export async function inTransaction<T>(builder: WriteBuilder, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
   const given = builder.queryRunner;
   if (given?.isTransactionActive) return work(given);
   const runner = given ?? dataSourceOf(builder).createQueryRunner('master');
@@ -45,7 +42,10 @@ export async function inTransaction<T>(
 }
 
 /** Executes a builder's write in place of TypeORM; `statement` is what TypeORM would have done. */
-export type WriteExecutor = (builder: WriteBuilder, statement: () => Promise<{ raw: unknown }>) => Promise<{ raw: unknown }>;
+export type WriteExecutor = (
+  builder: WriteBuilder,
+  statement: () => Promise<{ raw: unknown }>,
+) => Promise<{ raw: unknown }>;
 
 const patched = new WeakSet<WriteBuilder>();
 

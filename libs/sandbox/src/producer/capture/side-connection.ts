@@ -28,7 +28,14 @@ export class SideConnection {
   private open(master: Pool): Pool {
     // the password is not enumerable, and would be left behind by the copy
     const { password } = master.options;
-    const options: PoolConfig = { ...master.options, password, max: 1, min: 0, idleTimeoutMillis: 10_000, allowExitOnIdle: true };
+    const options: PoolConfig = {
+      ...master.options,
+      password,
+      max: 1,
+      min: 0,
+      idleTimeoutMillis: 10_000,
+      allowExitOnIdle: true,
+    };
     const pool = new (master.constructor as new (options: PoolConfig) => Pool)(options);
     pool.on('error', () => undefined);
     this.closeWith(pool);

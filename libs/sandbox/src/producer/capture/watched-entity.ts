@@ -24,7 +24,9 @@ export class WatchedEntity {
   constructor(readonly entry: EntityEntry) {
     this.name = entry.name;
     // `select: false` keeps a column out of what TypeORM loads; it stays out of what scripts are handed, too.
-    this.fields = entry.fields.filter(({ column }) => column.isPrimary || (column.isSelect && !column.isVirtualProperty));
+    this.fields = entry.fields.filter(
+      ({ column }) => column.isPrimary || (column.isSelect && !column.isVirtualProperty),
+    );
     const { materializedPathColumn, nestedSetLeftColumn, nestedSetRightColumn } = entry.metadata;
     const internal = [materializedPathColumn, nestedSetLeftColumn, nestedSetRightColumn];
     this.internals = new Set(internal.flatMap((column) => (column ? [column.propertyPath] : [])));
