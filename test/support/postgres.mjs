@@ -2,16 +2,7 @@
 // data directory of its own. PostgreSQL refuses to run as root, so as root it runs as the user `nobody`, from a copy of
 // the binaries beside the data where that user cannot enter the checkout (a clone below /root or in a 0700 folder).
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  chownSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';

@@ -77,7 +77,7 @@ export function lastWords(output, lines = 8) {
 
 /** Starts the api; resolves when it answers. `environment` as in the README: DATABASE_URL, TENANTS, ... */
 export async function startApi(environment) {
-  const port = Number(environment.PORT ?? (await freePort()));
+  const port = Number(environment.PORT ?? 0) || (await freePort());
   const app = startApp('api', { ADMIN_TOKEN, ...environment, PORT: String(port) });
   const url = `http://127.0.0.1:${port}`;
   await ready(app, 'api', async () => (await fetch(`${url}/health`)).ok);
@@ -92,6 +92,11 @@ export function startProcessor(environment) {
 
 /** Says over HTTP what a tenant's front end (`post`, `get`, ...) or its administrator (`admin`) would. */
 export function shopClient(url, adminToken = ADMIN_TOKEN) {
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {{ tenant?: string, body?: unknown, headers?: Record<string, string> }} [options]
+   */
   async function send(method, path, { tenant, body, headers = {} } = {}) {
     const response = await fetch(url + path, {
       method,
