@@ -30,13 +30,22 @@ const KIND = { pool: 2, thread: 3 } as const;
 const LENGTH = { pool: 4, thread: 5 } as const;
 /** A length that says: too large for the mailbox, the text comes through the port. */
 const THROUGH_PORT = -1;
+/** Milliseconds spent in the script before `RESUMED_AT`. */
+const SPENT = 6;
+/** When the script last went on, in milliseconds of the shared clock; 0 while it does not run. */
+const RESUMED_AT = 7;
+
+/** A clock that threads of one process share: whole milliseconds, never 0, starting anew every 12 days. */
+function sharedClock(): number {
+  return (Math.floor(performance.timeOrigin + performance.now()) & 0x3fffffff) + 1;
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
  * Shared memory through which a pool and one of its threads exchange texts, strictly in turns. Layout: 8 words (sequence,
- * kind and length of each end's latest message), then the text as UTF-8.
+ * kind and length of each end's latest message; the thread's CPU clock), then the text as UTF-8.
  *
  * Whoever waits re-checks the sequence number after every wake: a notify can wake a waiter that registered only after the
  * value had changed, and what it would read then is its own old message.
@@ -94,5 +103,23 @@ export class Mailbox {
   /** Blocks the calling thread until an end has sent another message than the `seen` ones. */
   waitFor(from: MailboxEnd, seen: number): void {
     while (Atomics.load(this.words, SEQUENCE[from]) === seen) Atomics.wait(this.words, SEQUENCE[from], seen);
+  }
+
+  /** The thread says: the script goes on, having spent that many milliseconds before. */
+  resume(spentMs: number): void {
+    Atomics.store(this.words, SPENT, Math.floor(spentMs));
+    Atomics.store(this.words, RESUMED_AT, sharedClock());
+  }
+
+  /** The thread says: the script does not run now. */
+  pause(): void {
+    Atomics.store(this.words, RESUMED_AT, 0);
+  }
+
+  /** Milliseconds the script of a thread has spent, or `undefined` while it does not run. */
+  spentMs(): number | undefined {
+    const resumedAt = Atomics.load(this.words, RESUMED_AT);
+    if (resumedAt === 0) return undefined;
+    return Math.max(0, sharedClock() - resumedAt) + Atomics.load(this.words, SPENT);
   }
 }

@@ -90,9 +90,11 @@ class ThreadRun implements EngineRun {
   call(request: string): string | undefined {
     if (this.over) return undefined;
     const askedAt = performance.now();
+    mailbox.pause();
     send(MESSAGE.call, request);
     const { kind, text } = receive();
     this.waitedMs += performance.now() - askedAt;
+    mailbox.resume(this.cpuMs());
     if (kind === MESSAGE.reply) return text;
     this.over = true;
     return undefined;
@@ -123,7 +125,9 @@ async function serve(text: string): Promise<void> {
   const engine = await engineOf(header.engine);
   await engine.load(script, header.limits);
   const run = new ThreadRun(header, script, text.slice(second + 1));
+  mailbox.resume(0);
   const result = engine.run(run);
+  mailbox.pause();
   send(MESSAGE.result, report(run, result));
   if (result.settles) await settle(engine);
 }

@@ -27,6 +27,8 @@ export interface PoolRun {
 /** A run's result, and the calls that were still waiting in the thread when it ended (only of an `ok` run). */
 export interface PoolResult extends RunResult {
   readonly deferred: readonly DeferredCall[];
+  /** Set where the script ended with `throw new RetryLater(message, { afterMs })`: `afterMs`, 0 where it named none. */
+  readonly retryAfterMs?: number;
 }
 
 /** What the pool is doing now. */
