@@ -19,3 +19,12 @@ export const MAX_STALLED_COUNT = 2_000_000_000;
 
 /** Events kept per tenant queue: BullMQ's default of 10,000 costs gigabytes at thousands of tenants. */
 export const MAX_LEN_EVENTS = 10;
+
+/** Timing with the defaults filled in. */
+export function resolveTiming(options: Partial<QueueTiming>): QueueTiming {
+  return {
+    lockMs: options.lockMs ?? QUEUE_TIMING.lockMs,
+    checkMs: options.checkMs ?? QUEUE_TIMING.checkMs,
+    addTimeoutMs: options.addTimeoutMs ?? QUEUE_TIMING.addTimeoutMs,
+  };
+}

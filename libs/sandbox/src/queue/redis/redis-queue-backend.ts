@@ -3,10 +3,11 @@ import type { Redis } from 'ioredis';
 import { InvalidQueueOptionError, QueueUnavailableError } from '../../errors/queue.errors.js';
 import type { ActionJob } from '../../protocol/job.js';
 import { assertTenantId } from '../../tenancy/tenant-id.js';
-import { MAX_LEN_EVENTS, MAX_STALLED_COUNT, QUEUE_TIMING, type QueueTiming } from '../defaults.js';
+import { MAX_LEN_EVENTS, MAX_STALLED_COUNT, resolveTiming, type QueueTiming } from '../defaults.js';
 import { jobEntry } from '../job-entry.js';
 import { Lru } from '../lru.js';
 import type { NewJob, QueueBackend } from '../queue-backend.js';
+import { signalsOf } from '../signals-of.js';
 import { within } from '../within.js';
 import { openRedis, type RedisConnectionOption } from './redis-connections.js';
 import { RedisDeployments } from './redis-deployments.js';
@@ -44,14 +45,7 @@ export function createRedisQueueBackend(options: RedisQueueBackendOptions): Queu
   const prefix = options.prefix ?? 'sandbox';
   if (!/^[\w.:-]+$/.test(prefix))
     throw new InvalidQueueOptionError('queue.prefix', prefix, 'use letters, digits, "_", "-", "." and ":"');
-  return new TenantQueuesOnRedis(options.connection, prefix, { ...QUEUE_TIMING, ...defined(options) });
-}
-
-function defined(options: Partial<QueueTiming>): Partial<QueueTiming> {
-  const { lockMs, checkMs, addTimeoutMs } = options;
-  return Object.fromEntries(
-    Object.entries({ lockMs, checkMs, addTimeoutMs }).filter(([, value]) => value !== undefined),
-  );
+  return new TenantQueuesOnRedis(options.connection, prefix, resolveTiming(options));
 }
 
 class TenantQueuesOnRedis implements QueueBackend {
@@ -132,9 +126,9 @@ class TenantQueuesOnRedis implements QueueBackend {
     this.queues.clear();
     parts.blocking.disconnect();
     if (parts.commands.status === 'ready')
-      await within(parts.commands.quit(), CLOSE_MS, () => new Error()).catch(() => {});
+      await within(parts.commands.quit(), CLOSE_MS, () => this.unavailable('close', CLOSE_MS)).catch(() => {});
     parts.commands.disconnect();
-    await within(parts.root.close(), CLOSE_MS, () => new Error()).catch(() => {});
+    await within(parts.root.close(), CLOSE_MS, () => this.unavailable('close', CLOSE_MS)).catch(() => {});
   }
 
   private async connect(): Promise<Parts> {
@@ -155,7 +149,7 @@ class TenantQueuesOnRedis implements QueueBackend {
       const entry = jobEntry(job, now);
       void tenant.backend.addJobToTransaction(pipeline, entry.job, entry.jobId);
     }
-    const signals = signalsOf(tenantId, jobs, now);
+    const signals = signalsOf(jobs, now);
     const together = !commands.isCluster;
     if (together && signals.now) pipeline.runCommand('sandboxSignal', [keys.ready, keys.seq, tenantId]);
     for (const [error] of ((await pipeline.exec()) ?? []) as [Error | null, unknown][]) if (error) throw error;
@@ -177,16 +171,20 @@ class TenantQueuesOnRedis implements QueueBackend {
   }
 
   private started(): Parts {
-    if (!this.parts) throw new QueueUnavailableError('redis', 'be used: start() has not been called', 0);
+    if (!this.parts) throw this.unavailable('be used: it has not started', 0);
     return this.parts;
+  }
+
+  private unavailable(what: string, waitedMs: number, cause?: unknown): QueueUnavailableError {
+    return new QueueUnavailableError('redis', what, waitedMs, cause);
   }
 
   /** Runs a command that a producer waits for: fails at once where Redis has been away for long, else in time. */
   private async bounded<T>(what: string, run: () => Promise<T>, downSince = this.downSince): Promise<T> {
     const { addTimeoutMs } = this.timing;
     const downMs = downSince === undefined ? 0 : Date.now() - downSince;
-    if (downMs >= addTimeoutMs) throw new QueueUnavailableError('redis', what, downMs);
-    const late = (cause?: unknown): Error => new QueueUnavailableError('redis', what, addTimeoutMs, cause);
+    if (downMs >= addTimeoutMs) throw this.unavailable(what, downMs);
+    const late = (cause?: unknown): Error => this.unavailable(what, addTimeoutMs, cause);
     try {
       return await within(run(), addTimeoutMs, late);
     } catch (error) {
@@ -224,13 +222,6 @@ function partsOf(
     epoch: keys.epoch,
   });
   return { commands, blocking, root, ring, deployments, keys };
-}
-
-/** Whether to signal the tenant now, and the time of its first delayed job. */
-function signalsOf(tenantId: string, jobs: readonly NewJob[], now: number): { now: boolean; at: number | undefined } {
-  const delays = jobs.map((job) => job.delayMs ?? 0);
-  const later = delays.filter((delay) => delay > 0);
-  return { now: later.length < delays.length, at: later.length > 0 ? now + Math.min(...later) : undefined };
 }
 
 function isConnectionFault(error: unknown): boolean {
