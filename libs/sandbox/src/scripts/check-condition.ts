@@ -3,7 +3,7 @@ import { describeValue } from '../errors/sandbox-error.js';
 import { nearest } from '../sandbox.options.checks.js';
 import type { EntityEntry, Field } from './entity-catalog.js';
 import type { TriggerCondition } from './script.js';
-import { isNested, isOperator, isPlainObject, type Operator, OPERATORS } from './trigger-condition.js';
+import { isLogical, isNested, isOperator, isPlainObject, type Operator, OPERATORS } from './trigger-condition.js';
 
 /** A condition is tested in the writer's process, for every change: it stays small. */
 const MOST_CLAUSES = 100;
@@ -73,12 +73,12 @@ function checkClause(
   path: string,
   { key, value, prefix, depth }: { key: string; value: unknown; prefix: string; depth: number },
 ): void {
-  if (key === 'or' || key === 'and') {
-    if (!Array.isArray(value) || value.length === 0) refuse(path, 'an array of conditions', value);
-    (value as unknown[]).forEach((where, index) => checkWhere(check, `${path}[${index}]`, where, prefix, depth + 1));
+  if (isLogical(key)) {
+    const parts = key !== 'or' && isPlainObject(value) ? [value] : value;
+    if (!Array.isArray(parts) || parts.length === 0) refuse(path, 'an array of conditions', value);
+    (parts as unknown[]).forEach((where, index) => checkWhere(check, `${path}[${index}]`, where, prefix, depth + 1));
     return;
   }
-  if (key === 'not') return checkWhere(check, path, value, prefix, depth + 1);
   const name = prefix + key;
   if (isNested(value, name, check.entry)) return checkWhere(check, path, value, `${name}.`, depth + 1);
   const field = check.entry.fieldsByName.get(name);

@@ -30,6 +30,7 @@ import { DRY_RUNNER, type DryRunner, type DryRunReport } from './dry-runner.js';
 import { effectiveLimits } from './effective-limits.js';
 import { EntityCatalog } from './entity-catalog.js';
 import { ScriptRegistryService } from './script-registry.service.js';
+import { HOST_METHODS, scriptTypes } from './script-types.js';
 import { changeScripts, findScript, putInForce, storeDeploy, type StoreResult } from './script-store.js';
 import {
   definitionOf,
@@ -95,6 +96,7 @@ export class ScriptsService {
     @Inject(ScriptRegistryService) private readonly registry: ScriptRegistryService,
     @Inject(DeploymentAnnouncer) private readonly announcer: DeploymentAnnouncer,
     @Optional() @Inject(DRY_RUNNER) private readonly dryRunner?: DryRunner,
+    @Optional() @Inject(HOST_METHODS) private readonly hostMethods?: () => readonly string[],
   ) {}
 
   /**
@@ -205,6 +207,18 @@ export class ScriptsService {
         change,
         userId: request.userId ?? null,
       });
+    });
+  }
+
+  /** TypeScript declarations of what the tenant's scripts see; `entity` narrows `context` to one that fires them. */
+  types(tenantId: string, entity?: string): Promise<string> {
+    return this.withLease(tenantId, async ({ dataSource }) => {
+      const catalog = EntityCatalog.of(dataSource);
+      const methods = this.hostMethods?.() ?? [];
+      return scriptTypes(
+        catalog,
+        entity === undefined ? { methods } : { methods, entity: checkEntity(entity, catalog).name },
+      );
     });
   }
 

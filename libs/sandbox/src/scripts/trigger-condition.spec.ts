@@ -89,7 +89,9 @@ describe('compileCondition', () => {
     [{ 'address.city': { startsWith: 'B' } }, true],
     [{ or: [{ status: 'shut' }, { paid: false }] }, true],
     [{ and: [{ status: 'open' }, { paid: true }] }, false],
+    [{ and: { status: 'open' } }, true],
     [{ not: { status: 'open', paid: true } }, true],
+    [{ not: [{ status: 'open' }, { paid: false }] }, false],
     [{ status: 'open', or: [{ score: 9 }, { not: { score: 3 } }] }, false],
   ])('%j is %s', (where, expected) => expect(test(where)).toBe(expected));
 

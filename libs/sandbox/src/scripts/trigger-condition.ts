@@ -35,6 +35,9 @@ export const OPERATORS = {
   isNull: 'boolean',
 } as const;
 
+/** What combines conditions: `or` takes an array, `and` and `not` one condition or several that must all hold. */
+export type Logical = 'or' | 'and' | 'not';
+
 /** The operators of conditions, the same as those of a query's `where`. */
 export type Operator = keyof typeof OPERATORS;
 
@@ -70,20 +73,24 @@ function whereTest(
 type Where = Readonly<Record<string, unknown>>;
 
 function clauseTest(key: string, value: unknown, entry: EntityEntry | undefined, prefix: string): RecordTest {
-  if (key === 'or' || key === 'and') {
-    const tests = (value as readonly Where[]).map((where) => whereTest(where, entry, prefix));
-    return key === 'or'
-      ? (record) => tests.some((test) => test(record))
-      : (record) => tests.every((test) => test(record));
-  }
-  if (key === 'not') {
-    const test = whereTest(value as Where, entry, prefix);
-    return (record) => !test(record);
-  }
+  if (isLogical(key)) return logicalTest(key, value as Where | readonly Where[], entry, prefix);
   const name = prefix + key;
   if (isNested(value, name, entry)) return whereTest(value as Where, entry, `${name}.`);
   const test = fieldTest(value, entry?.fieldsByName.get(name)?.kind);
   return (record) => test(fieldValue(record, name));
+}
+
+function logicalTest(
+  key: Logical,
+  value: Where | readonly Where[],
+  entry: EntityEntry | undefined,
+  prefix: string,
+): RecordTest {
+  const parts = isPlainObject(value) ? [value] : (value as readonly Where[]);
+  const tests = parts.map((where) => whereTest(where, entry, prefix));
+  const every: RecordTest = (record) => tests.every((test) => test(record));
+  if (key === 'and') return every;
+  return key === 'or' ? (record) => tests.some((test) => test(record)) : (record) => !every(record);
 }
 
 /** Whether `value` speaks of the properties of an embedded object instead of being operators. */
@@ -158,6 +165,11 @@ function isEqual(value: unknown, operand: unknown, kind: Kind): boolean {
 
 function isNil(value: unknown): value is null | undefined {
   return value === null || value === undefined;
+}
+
+/** Whether it combines conditions. */
+export function isLogical(key: string): key is Logical {
+  return key === 'or' || key === 'and' || key === 'not';
 }
 
 /** Whether it is one of the operators. */
