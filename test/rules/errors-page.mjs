@@ -50,7 +50,9 @@ export function collectCodes(files = readSources(ROOT)) {
     };
     visit(file, undefined);
   }
-  return [...literals].sort().map((code) => ({ code, ...(found.get(code) ?? withoutClass(code)) }));
+  return [...literals]
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .map((code) => ({ code, ...(found.get(code) ?? withoutClass(code)) }));
 }
 
 const parentOf = (node) => node.heritageClauses?.[0]?.types[0]?.expression.getText();

@@ -137,7 +137,7 @@ export async function allActions(client, tenant, filter = {}) {
   let cursor;
   do {
     const query = new URLSearchParams({ ...filter, ...(cursor === undefined ? {} : { cursor }) });
-    const page = await client.admin('GET', `/sandbox/actions?${query}`, tenant);
+    const page = await client.admin('GET', `/sandbox/actions?${query.toString()}`, tenant);
     found.push(...page.items);
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
