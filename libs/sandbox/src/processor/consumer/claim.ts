@@ -1,0 +1,54 @@
+import { claimStatement, renewStatement, unclaimStatement } from '../../records/execution.statements.js';
+import type { TenantLease } from '../../tenancy/tenancy.js';
+import { RunFaultSignal } from '../bridge/guest-failure.js';
+
+/** Milliseconds a claim holds without being renewed: how long a crash delays the next attempt of such a run. */
+const LEASE_MS = 30_000;
+
+/**
+ * The right to act outside the database for an action: a lease on its row, committed before the first such act and
+ * renewed while the run goes on. The finish of the run names the claimed attempt, so it fails once the lease was lost.
+ */
+export class Claim {
+  private held: number | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly lease: TenantLease,
+    private readonly actionId: string,
+    private readonly leaseMs = LEASE_MS,
+  ) {}
+
+  /** The attempt that was claimed; `undefined` while nothing is. */
+  get attempt(): number | undefined {
+    return this.held;
+  }
+
+  /** Takes the lease, once. Throws a `RunFaultSignal` (`superseded`) where the action is finished or leased elsewhere. */
+  readonly take = async (): Promise<void> => {
+    if (this.held !== undefined) return;
+    const { rows } = await this.lease.sql.query<{ attempt: number }>(claimStatement(this.actionId, this.leaseMs));
+    if (!rows[0]) throw new RunFaultSignal({ kind: 'superseded' });
+    this.held = rows[0].attempt;
+    this.timer = setInterval(() => void this.renew(), this.leaseMs / 3);
+    this.timer.unref();
+  };
+
+  /** Stops renewing; the finish of the run has ended the lease. */
+  end(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Gives the lease back at once, for the run to be repeated. Never rejects: the lease runs out by itself. */
+  async giveBack(): Promise<void> {
+    this.end();
+    if (this.held === undefined) return;
+    await this.lease.sql.query(unclaimStatement(this.actionId, this.held)).catch(() => undefined);
+    this.held = undefined;
+  }
+
+  /** A renewal that fails is not the run's concern: its finish finds out whether the lease was lost. */
+  private async renew(): Promise<void> {
+    await this.lease.sql.query(renewStatement(this.actionId, this.held as number, this.leaseMs)).catch(() => undefined);
+  }
+}

@@ -1,0 +1,183 @@
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { SandboxEvents } from '../../events/sandbox-events.js';
+import { ACTION_DISPATCHER, type ActionDispatcher } from '../../queue/action-dispatcher.js';
+import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
+import { SCRIPT_REGISTRY, type ScriptRegistry } from '../../scripts/script-registry.js';
+import { SandboxContext } from '../../tenancy/sandbox-context.js';
+import { TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.js';
+import { BridgeServices } from '../bridge/bridge-services.js';
+import { MailSender } from '../mail/mail-sender.js';
+import { SCRIPT_POOL, type ScriptPool } from '../pool/script-pool.js';
+import { backoff } from '../results/ending.js';
+import { deadStatement, goneStatement } from '../results/given-up.js';
+import { type Delivery, TURNS, type Turns } from '../turns/turns.js';
+import { attemptAction, type AttemptOutcome, type RunnableAction, type RunPorts } from './run-attempt.js';
+import { readAction, runnableAction } from './runnable-action.js';
+
+/** Times a run is repeated at once because another transaction came in between; after that the delivery is retried. */
+const CONFLICTS_AT_ONCE = 3;
+/** Milliseconds until a job is looked at again whose action another processor has a lease on. */
+const LEASED_MS = 5_000;
+
+/** How a delivery ended: as the last attempt did, or without one. */
+type DeliveryOutcome = AttemptOutcome | { readonly kind: 'complete' | 'leased' };
+
+/**
+ * The life of a job: a turn hands it over, it is run with the script in force now, what came of it is kept once, it goes.
+ * What guards the effects is the action's row; so a job that comes twice, or whose end the queue never hears of, is harmless.
+ */
+@Injectable()
+export class Consumer implements OnApplicationBootstrap {
+  private readonly ports: RunPorts;
+
+  constructor(
+    @Inject(SANDBOX_OPTIONS) private readonly options: SandboxOptions,
+    @Inject(TENANCY) private readonly tenancy: Tenancy,
+    @Inject(SCRIPT_REGISTRY) private readonly registry: ScriptRegistry,
+    @Inject(TURNS) private readonly turns: Turns,
+    @Inject(SCRIPT_POOL) pool: ScriptPool,
+    @Inject(ACTION_DISPATCHER) private readonly dispatcher: ActionDispatcher,
+    @Inject(SandboxEvents) private readonly events: SandboxEvents,
+    @Inject(BridgeServices) services: BridgeServices,
+    @Inject(MailSender) private readonly mail: MailSender,
+  ) {
+    const onHostFault = (tenantId: string, method: string, error: unknown): void =>
+      events.emit('background.error', { where: `bridge: ${method}`, tenantId, error });
+    this.ports = { pool, services, onHostFault };
+  }
+
+  /** Begins to serve. The turns stop, drain and hand back by themselves. */
+  onApplicationBootstrap(): void {
+    if (this.options.processing.enabled) this.turns.start((delivery) => this.handle(delivery));
+  }
+
+  /** One delivery from turn to end. Rejects only where the queue cannot be told how it ended: it delivers again then. */
+  async handle(delivery: Delivery): Promise<void> {
+    await SandboxContext.exit(async () => {
+      const outcome = await this.run(delivery).catch((error: unknown): DeliveryOutcome => ({ kind: 'fault', error }));
+      await this.end(delivery, outcome);
+    });
+  }
+
+  private async run(delivery: Delivery): Promise<DeliveryOutcome> {
+    const { tenantId, job } = delivery;
+    const lease = await this.tenancy.lease(tenantId);
+    try {
+      const index = await this.registry.load(lease);
+      const script = index.script(job.scriptId);
+      if (!script?.enabled) return await this.skip(lease, delivery, script?.name);
+      const change = job.change ?? (await readAction(lease, job.actionId))?.change;
+      if (!change) return { kind: 'complete' };
+      const action = runnableAction(this.options, delivery, lease, index, script, change);
+      this.started(delivery, action);
+      const outcome = await this.attempt(action);
+      this.announce(delivery, action, outcome);
+      return outcome.kind === 'superseded' ? await this.superseded(lease, delivery) : outcome;
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** Deferred first; interactively where a waiting write was refused; again at once after a conflict. */
+  private async attempt(action: RunnableAction): Promise<AttemptOutcome> {
+    let deferred = true;
+    for (let conflicts = 0; ;) {
+      const outcome = await attemptAction(this.ports, action, deferred);
+      if (outcome.kind === 'restart' && deferred) deferred = false;
+      else if (outcome.kind !== 'conflict' || conflicts++ >= CONFLICTS_AT_ONCE) return outcome;
+    }
+  }
+
+  private async end(delivery: Delivery, outcome: DeliveryOutcome): Promise<void> {
+    const { backoffMs, attempts } = this.options.processing;
+    const delayMs = backoff(delivery.attemptsMade, backoffMs);
+    switch (outcome.kind) {
+      case 'finished':
+      case 'complete':
+      case 'superseded':
+        return void (await delivery.complete());
+      case 'cancelled':
+        return void (await delivery.release());
+      case 'leased':
+        return void (await delivery.retry(LEASED_MS));
+      case 'again':
+        return void (await delivery.retry(outcome.afterMs ?? delayMs));
+      default:
+        if (delivery.attemptsMade + 1 >= attempts && (await this.bury(delivery, outcome))) return;
+        this.retried(delivery, outcome, delayMs);
+        return void (await delivery.retry(delayMs));
+    }
+  }
+
+  /** Makes the action a dead letter; false where even that could not be written: the job is kept then. */
+  private async bury(delivery: Delivery, outcome: DeliveryOutcome): Promise<boolean> {
+    const { tenantId, job, attemptsMade } = delivery;
+    const { actionId, scriptId, scriptVersion } = job;
+    const result = outcome.kind === 'fault' && outcome.result ? { result: outcome.result } : {};
+    try {
+      const lease = await this.tenancy.lease(tenantId);
+      try {
+        await lease.sql.query(
+          deadStatement({ actionId, scriptId, scriptVersion, attempts: attemptsMade + 1, ...result }),
+        );
+      } finally {
+        lease.release();
+      }
+    } catch (error) {
+      this.events.emit('background.error', { where: 'dead letter', tenantId, error });
+      return false;
+    }
+    this.events.emit('action.dead', { tenantId, actionId, error: errorOf(outcome) });
+    await delivery.dead('attempts used up');
+    return true;
+  }
+
+  private async skip(lease: TenantLease, delivery: Delivery, name: string | undefined): Promise<DeliveryOutcome> {
+    const { actionId } = delivery.job;
+    const { rowCount } = await lease.sql.query(goneStatement(actionId, name));
+    const reason = name === undefined ? 'the script was deleted' : `the script "${name}" is disabled`;
+    if (rowCount > 0) this.events.emit('action.skipped', { tenantId: lease.tenantId, actionId, reason });
+    return { kind: 'complete' };
+  }
+
+  /** Somebody else finished the action, or is at it with a lease. */
+  private async superseded(lease: TenantLease, { job: { actionId } }: Delivery): Promise<DeliveryOutcome> {
+    this.events.emit('action.superseded', { tenantId: lease.tenantId, actionId });
+    const row = await readAction(lease, actionId);
+    return { kind: row && !row.finished ? 'leased' : 'complete' };
+  }
+
+  private started({ tenantId, job, attemptsMade, claimedAt }: Delivery, { script }: RunnableAction): void {
+    const waitedMs = Math.max(0, claimedAt - job.createdAt);
+    this.events.emit('action.started', {
+      tenantId,
+      actionId: job.actionId,
+      script: script.name,
+      attempt: attemptsMade + 1,
+      waitedMs,
+    });
+  }
+
+  /** After a commit: the actions it asked for travel, its mails leave. */
+  private announce({ tenantId, job, claimedAt }: Delivery, { script }: RunnableAction, attempt: AttemptOutcome): void {
+    if (attempt.kind !== 'finished') return;
+    const { committed, result } = attempt;
+    const pending = committed.actions.filter(({ status }) => status === 'pending');
+    if (pending.length > 0) this.dispatcher.dispatch(tenantId, pending);
+    for (const { id, status, error } of committed.actions)
+      if (status === 'skipped')
+        this.events.emit('action.skipped', { tenantId, actionId: id, reason: error?.message ?? '' });
+    if (committed.emails > 0) this.mail.wake(tenantId);
+    const about = { tenantId, actionId: job.actionId, script: script.name };
+    this.events.emit('action.finished', { ...about, outcome: result.outcome, runMs: Date.now() - claimedAt });
+  }
+
+  private retried({ tenantId, job, attemptsMade }: Delivery, outcome: DeliveryOutcome, delayMs: number): void {
+    const error = errorOf(outcome);
+    this.events.emit('action.retried', { tenantId, actionId: job.actionId, attempt: attemptsMade + 1, error, delayMs });
+  }
+}
+
+function errorOf(outcome: DeliveryOutcome): unknown {
+  return outcome.kind === 'fault' ? outcome.error : outcome.kind;
+}

@@ -1,0 +1,137 @@
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { TransactionTimeoutError } from '../../errors/effects.errors.js';
+import type { Limits } from '../../protocol/limits.js';
+import type { SqlResult, SqlStatement } from '../../tenancy/tenancy.js';
+
+/** The part of a `pg` client that statements are sent with. */
+interface StatementClient {
+  query(statement: SqlStatement): Promise<{ rows: Record<string, unknown>[]; rowCount: number | null }>;
+}
+
+/**
+ * The one transaction of an interactive run: a TypeORM QueryRunner, so that host services write in it through their
+ * EntityManager, whose connection also takes our own named statements.
+ *
+ *   open ──commit/rollback──► ended
+ *     └──transactionMs over──► expired      rolled back at once; every later use throws TransactionTimeoutError
+ */
+export class RunTransaction {
+  private state: 'open' | 'expired' | 'ended' = 'open';
+  private hasSavepoint = false;
+  private readonly timer: NodeJS.Timeout;
+
+  private constructor(
+    private readonly runner: QueryRunner,
+    private readonly client: StatementClient,
+    private readonly transactionMs: number,
+  ) {
+    this.timer = setTimeout(() => this.expire(), transactionMs);
+    this.timer.unref();
+  }
+
+  /** Begins a transaction on a connection of the tenant's pool. */
+  static async begin(dataSource: DataSource, limits: Readonly<Limits>): Promise<RunTransaction> {
+    const runner = dataSource.createQueryRunner();
+    try {
+      const client = (await runner.connect()) as StatementClient;
+      await runner.startTransaction();
+      await client.query(timeouts(limits));
+      return new RunTransaction(runner, client, limits.transactionMs);
+    } catch (error) {
+      await abandon(runner);
+      throw error;
+    }
+  }
+
+  /** TypeORM's way into the transaction, for the host's services. */
+  get manager(): EntityManager {
+    return this.runner.manager;
+  }
+
+  get expired(): boolean {
+    return this.state === 'expired';
+  }
+
+  /** Sends one statement. */
+  async query(statement: SqlStatement): Promise<SqlResult> {
+    this.assertOpen();
+    const { rows, rowCount } = await this.client.query(statement);
+    return { rows, rowCount: rowCount ?? 0 };
+  }
+
+  /**
+   * Runs `work` in a savepoint: what it wrote is undone when it rejects, and the transaction can go on.
+   * One savepoint name, moved forward in one round trip: 150 calls must not leave 150 subtransactions behind.
+   */
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    const move = this.hasSavepoint
+      ? 'release savepoint sandbox_call; savepoint sandbox_call'
+      : 'savepoint sandbox_call';
+    await this.query({ text: move });
+    this.hasSavepoint = true;
+    try {
+      return await work();
+    } catch (error) {
+      if (this.state === 'open') await this.client.query({ text: 'rollback to savepoint sandbox_call' });
+      throw this.expired ? new TransactionTimeoutError(this.transactionMs) : error;
+    }
+  }
+
+  /** Commits, through TypeORM: what host services wrote is captured now. */
+  async commit(): Promise<void> {
+    this.assertOpen();
+    try {
+      await this.runner.commitTransaction();
+      this.end();
+      await this.runner.release();
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
+  }
+
+  /** Undoes everything. Never rejects: a connection that cannot even roll back is closed, which does the same. */
+  async rollback(): Promise<void> {
+    if (this.state !== 'open') return;
+    this.end();
+    await abandon(this.runner);
+  }
+
+  private expire(): void {
+    if (this.state !== 'open') return;
+    this.state = 'expired';
+    void abandon(this.runner);
+  }
+
+  private end(): void {
+    clearTimeout(this.timer);
+    if (this.state === 'open') this.state = 'ended';
+  }
+
+  private assertOpen(): void {
+    if (this.state !== 'open') throw new TransactionTimeoutError(this.transactionMs);
+  }
+}
+
+/** Rolls back and gives the connection back; closes it where that fails. */
+async function abandon(runner: QueryRunner): Promise<void> {
+  if (runner.isReleased) return;
+  try {
+    if (runner.isTransactionActive) await runner.rollbackTransaction();
+    await runner.release();
+  } catch (error) {
+    const closable = runner as QueryRunner & { releasePostgresConnection?(error: unknown): Promise<void> };
+    await closable.releasePostgresConnection?.(error).catch(() => undefined);
+  }
+}
+
+/** The server's own limits for this transaction; the last one is there for the case that this process hangs. */
+function timeouts({ transactionMs, bridgeCallMs }: Readonly<Limits>): SqlStatement {
+  const statement = Math.min(transactionMs, bridgeCallMs);
+  return {
+    name: 'sandbox_timeouts',
+    text: `select set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
+  set_config('idle_in_transaction_session_timeout', $3, true)`,
+    values: [String(statement), String(Math.ceil(statement / 2)), String(transactionMs + 2_000)],
+  };
+}

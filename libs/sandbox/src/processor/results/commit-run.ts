@@ -1,0 +1,80 @@
+import { insertActions } from '../../records/action.statements.js';
+import type { NewAction } from '../../records/action.record.js';
+import { insertEmailsStatement, type NewEmail } from '../../records/email.statements.js';
+import type { Operation } from '../../protocol/change.js';
+import { EntityCatalog, type EntityEntry } from '../../scripts/entity-catalog.js';
+import { type ChangeOrigin, planActions } from '../../scripts/plan-actions.js';
+import type { TriggerIndex } from '../../scripts/script-registry.js';
+import type { SqlStatement } from '../../tenancy/tenancy.js';
+import type { RunEffects } from '../effects/run-effects.js';
+import { blindWrite } from '../effects/write-sql.js';
+import type { Write } from '../effects/write.js';
+
+/** A run that ended well, and what is to be committed with it. */
+export interface CommitRequest {
+  readonly effects: RunEffects;
+  /** Validated calls that were not applied yet. */
+  readonly writes: readonly Write[];
+  readonly emails: readonly NewEmail[];
+  readonly actionId: string;
+  readonly scriptId: string;
+  /** The last statement: execution and action. */
+  readonly finish: SqlStatement;
+  readonly index: TriggerIndex;
+  /** Of the changes that the script made. */
+  readonly origin: ChangeOrigin;
+  readonly depthLimit: number;
+}
+
+/** What was committed. */
+export interface Committed {
+  /** Actions that the script's own changes asked for. */
+  readonly actions: readonly NewAction[];
+  readonly emails: number;
+}
+
+/**
+ * Commits a run: its effects, the actions they ask for, its mails, the execution and the action's new state, in one
+ * transaction. Where nobody looks at what the effects come to, they are sent in one go, without waiting in between.
+ * Rejects with what the database said; nothing is committed then (or, where the connection broke at the COMMIT, all).
+ */
+export async function commitRun(request: CommitRequest): Promise<Committed> {
+  const { effects, writes } = request;
+  if (!effects.interactive && !writes.some(({ entry, op }) => fires(request.index, entry, op)))
+    return await commitBlindly(request);
+  if (writes.length > 0) await effects.write(writes, (error) => error);
+  effects.emails.push(...request.emails);
+  const actions = actionsOf(request);
+  await effects.commit([
+    ...(actions.length > 0 ? [insertActions(actions)] : []),
+    ...mailStatements(request, effects.emails),
+    request.finish,
+  ]);
+  return { actions, emails: effects.emails.length };
+}
+
+/** Whether some script listens to such a change, and the host lets it fire scripts at all. */
+function fires(index: TriggerIndex, { name, trigger }: EntityEntry, operation: Operation): boolean {
+  return (trigger?.on.includes(operation) ?? false) && index.listens(name, operation);
+}
+
+function actionsOf({ effects, index, origin, depthLimit }: CommitRequest): NewAction[] {
+  const catalog = EntityCatalog.of(effects.lease.dataSource);
+  const heard = effects.changes.filter(({ entity, operation }) => {
+    const entry = catalog.get(entity);
+    return entry !== undefined && fires(index, entry, operation);
+  });
+  return planActions(index, heard, origin, depthLimit);
+}
+
+async function commitBlindly(request: CommitRequest): Promise<Committed> {
+  const { effects, writes, emails, finish } = request;
+  const statements = [...writes.map(blindWrite), ...mailStatements(request, emails), finish];
+  if (statements.length === 1) await effects.lease.sql.query(finish);
+  else await effects.lease.sql.transaction(statements);
+  return { actions: [], emails: emails.length };
+}
+
+function mailStatements({ actionId, scriptId }: CommitRequest, emails: readonly NewEmail[]): SqlStatement[] {
+  return emails.length > 0 ? [insertEmailsStatement(actionId, scriptId, emails)] : [];
+}
