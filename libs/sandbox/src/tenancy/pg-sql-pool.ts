@@ -45,7 +45,13 @@ class PgSqlConnection implements SqlConnection {
   }
 
   async query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<SqlResult<Row>> {
-    return resultOf<Row>(await this.client.query(configOf(statement)));
+    try {
+      return resultOf<Row>(await this.client.query(configOf(statement)));
+    } catch (error) {
+      // The server says FATAL before it ends a connection; without any severity, the connection itself failed.
+      this.broken ||= (error as { severity?: string }).severity !== 'ERROR';
+      throw error;
+    }
   }
 
   release(broken = false): void {
