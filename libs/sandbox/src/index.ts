@@ -21,6 +21,10 @@ export { ScriptAccess, type ScriptAccessOptions } from './scripts/script-access.
 export { SandboxContext, type SandboxContextValues } from './tenancy/sandbox-context.js';
 export { TenantDataSources } from './tenancy/tenant-data-sources.js';
 
+// Bridge
+export { BridgeMethod, BridgeService, type BridgeMethodOptions } from './processor/bridge/bridge-service.decorator.js';
+export type { BridgeRun } from './processor/bridge/bridge-run.js';
+
 // Deploy
 export { ScriptsService, type CheckReport, type CheckRequest, type DryRun } from './scripts/scripts.service.js';
 export type { DeployRequest } from './scripts/deploy-request.js';
@@ -28,7 +32,12 @@ export type { DeployedScript, ScriptDetail, ScriptSummary, ScriptVersionDetail }
 export type { Order, ScriptDefinition, ScriptVersion, TriggerCondition } from './scripts/script.js';
 
 // Operate
+export { ActionsService } from './actions/actions.service.js';
 export { SandboxEvents, type SandboxEventMap } from './events/sandbox-events.js';
+
+// Run without Nest
+export { createScriptRunner } from './processor/pool/script-runner.js';
+export type { RunnerBridge, ScriptRun, ScriptRunner, ScriptRunnerOptions } from './processor/pool/script-runner.js';
 
 // Data that crosses
 export type { Change, JsonRecord, Operation } from './protocol/change.js';

@@ -1,5 +1,11 @@
 import { Global, Module } from '@nestjs/common';
+import { ActionsModule } from './actions/actions.module.js';
 import { SandboxEvents } from './events/sandbox-events.js';
+import { BridgeModule } from './processor/bridge/bridge.module.js';
+import { ConsumerModule } from './processor/consumer/consumer.module.js';
+import { MailModule } from './processor/mail/mail.module.js';
+import { PoolModule } from './processor/pool/pool.module.js';
+import { TurnsModule } from './processor/turns/turns.module.js';
 import { ProducerModule } from './producer/producer.module.js';
 import { QueueModule } from './queue/queue.module.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './sandbox.module-definition.js';
@@ -10,15 +16,28 @@ import { ScriptsModule } from './scripts/scripts.module.js';
 import { TENANCY } from './tenancy/tenancy.js';
 import { TenancyModule } from './tenancy/tenancy.module.js';
 
+/** The stages in the order that a change passes them, behind what they stand on. */
+const STAGES = [
+  TenancyModule,
+  QueueModule,
+  CompilerModule,
+  ScriptsModule,
+  ProducerModule,
+  TurnsModule,
+  ConsumerModule,
+  PoolModule,
+  BridgeModule,
+  MailModule,
+  ActionsModule,
+];
+
 /**
  * Lets tenants run their own scripts when entities change. Configure it once with `forRoot` or `forRootAsync`; the same
- * module serves the process that writes entities (`capture`) and the one that runs scripts (`processing`), or both.
- *
- * The stages are imported in the order that a change passes them.
+ * module serves the process that writes entities (`capture`), the one that runs scripts (`processing`), or both.
  */
 @Global()
 @Module({
-  imports: [TenancyModule, QueueModule, CompilerModule, ScriptsModule, ProducerModule],
+  imports: STAGES,
   providers: [
     {
       provide: SANDBOX_OPTIONS,
@@ -28,15 +47,6 @@ import { TenancyModule } from './tenancy/tenancy.module.js';
     { provide: TENANCY, inject: [SANDBOX_OPTIONS], useFactory: (options: SandboxOptions) => options.tenancy },
     SandboxEvents,
   ],
-  exports: [
-    SANDBOX_OPTIONS,
-    TENANCY,
-    SandboxEvents,
-    TenancyModule,
-    QueueModule,
-    CompilerModule,
-    ScriptsModule,
-    ProducerModule,
-  ],
+  exports: [SANDBOX_OPTIONS, TENANCY, SandboxEvents, ...STAGES],
 })
 export class SandboxModule extends ConfigurableModuleClass {}
