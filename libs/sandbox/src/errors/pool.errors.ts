@@ -37,3 +37,15 @@ export class InvalidBridgeMethodError extends SandboxError {
     );
   }
 }
+
+/** Something under test does not keep a promise of its contract suite. */
+export class ContractViolationError extends SandboxError {
+  readonly code = 'SANDBOX_CONTRACT_VIOLATED';
+  constructor(what: string, actual: string, expected: string) {
+    super(`${what}: got ${actual}, the contract says ${expected}. Mend the implementation, not the case.`, {
+      what,
+      actual,
+      expected,
+    });
+  }
+}

@@ -18,7 +18,7 @@ export interface ThreadPoolOptions {
 }
 
 /** Milliseconds between two looks at the deadlines while something runs. */
-const TICK_MS = 15;
+const TICK_MS = 10;
 /** Milliseconds a run waits before another thread is started for it. */
 const PATIENCE_MS = 5;
 /** Threads that fail to start in a row, after which waiting runs are given up. */
