@@ -11,20 +11,24 @@ const SHARED = [...LEAVES, 'tenancy', 'queue', 'scripts'];
 /**
  * Folders of libs/sandbox/src, the most specific first, and what each may import besides itself. `*` is everything: the
  * composition points, which wire the stages and are imported by nobody.
+ * `types` may be imported as types only.
  */
 export const RULES = [
   { folder: 'protocol', may: [] },
   { folder: 'errors', may: ['protocol'] },
-  { folder: 'records', may: ['protocol', 'errors'] },
+  // Statements are made here and run through tenancy's client: the two share the type of a statement.
+  { folder: 'records', may: ['protocol', 'errors'], types: ['tenancy'] },
   { folder: 'events', may: ['protocol', 'errors'] },
   // The options name the contracts that a host hands in; they are types, and none of these folders imports them back.
   { folder: 'sandbox.options', may: ['protocol', 'errors', 'tenancy', 'scripts'] },
   { folder: 'queue', may: [...LEAVES, 'tenancy'] },
   { folder: 'tenancy', may: LEAVES },
   { folder: 'scripts', may: [...LEAVES, 'tenancy', 'queue'] },
+  { folder: 'actions', may: SHARED },
   { folder: 'producer/capture', may: SHARED },
   { folder: 'producer/outbox', may: SHARED },
   { folder: 'producer/dispatch', may: SHARED },
+  { folder: 'producer', may: [...SHARED, 'producer'] },
   { folder: 'processor/bridge', may: [...SHARED, 'processor/effects'] },
   { folder: 'processor/results', may: [...SHARED, 'processor/effects'] },
   { folder: 'processor/turns', may: SHARED },
@@ -132,9 +136,10 @@ function resolveIn(files, from, specifier) {
 
 function checkLibrary(path, specifier, target, typeOnly, say) {
   const inside = path.slice('libs/sandbox/src/'.length);
-  const { folder, may } = ruleOf(inside);
+  const rule = ruleOf(inside);
+  const { folder } = rule;
   if (target !== undefined) {
-    checkFolders(inside, folder, may, target, say);
+    checkFolders(inside, rule, { target, typeOnly }, say);
     return;
   }
   if (/^(nestjs-sandbox|shop)(\/|$)/.test(specifier))
@@ -156,7 +161,11 @@ function checkLibrary(path, specifier, target, typeOnly, say) {
   }
 }
 
-function checkFolders(inside, folder, may, target, say) {
+/** A stage's Nest module may name the Nest modules of the stages it is wired to, on its own side. */
+const isWiring = (inside, other) =>
+  [inside, other].every((path) => path.endsWith('.module.ts')) && inside.split('/')[0] === other.split('/')[0];
+
+function checkFolders(inside, { folder, may, types = [] }, { target, typeOnly }, say) {
   if (!target.startsWith('libs/sandbox/src/')) {
     say(`imports ${target}, outside the library`);
     return;
@@ -168,8 +177,9 @@ function checkFolders(inside, folder, may, target, say) {
     say(`imports ${mine}/, an entry point that nothing inside may import`);
     return;
   }
-  if (otherFolder === folder || may === '*') return;
-  if (!may.some((name) => otherFolder === name || otherFolder.startsWith(`${name}/`))) {
+  if (otherFolder === folder || may === '*' || isWiring(inside, other)) return;
+  const allowed = typeOnly ? [...may, ...types] : may;
+  if (!allowed.some((name) => otherFolder === name || otherFolder.startsWith(`${name}/`))) {
     say(`imports ${otherFolder || other}: ${folder} may import ${may.join(', ') || 'nothing'} only`);
   }
 }

@@ -64,6 +64,17 @@ it.each([
     'a stage importing an entry point',
     { [src('scripts/a.ts')]: `import '../admin/index.js';`, ...empty(src('admin/index.ts')) },
   ],
+  [
+    'records importing tenancy, but for its types',
+    {
+      [src('records/a.ts')]: `import { x } from '../tenancy/t.js'; import type { X } from '../tenancy/t.js';`,
+      ...empty(src('tenancy/t.ts')),
+    },
+  ],
+  [
+    'the Nest module of the producer importing one of the processor',
+    { [src('producer/a.module.ts')]: `import '../processor/b.module.js';`, ...empty(src('processor/b.module.ts')) },
+  ],
   ['an app importing the library by path', { 'apps/api/src/a.ts': `import '../../../libs/sandbox/src/index.js';` }],
   ['an app importing another app', { 'apps/api/src/a.ts': `import '../../processor/src/main.js';` }],
   ['an app importing an unpublished path', { 'apps/api/src/a.ts': `import 'nestjs-sandbox/dist/esm/x.js';` }],
@@ -89,6 +100,13 @@ it.each([
     { [src('processor/consumer/a.ts')]: `import '../pool/p.js';`, ...empty(src('processor/pool/p.ts')) },
   ],
   ['the thread importing its port', { [src('thread/a.ts')]: `import { parentPort } from 'node:worker_threads';` }],
+  [
+    'the Nest module of a stage importing the Nest module of its neighbour',
+    {
+      [src('producer/outbox/outbox.module.ts')]: `import '../dispatch/dispatch.module.js';`,
+      ...empty(src('producer/dispatch/dispatch.module.ts')),
+    },
+  ],
   ['an app importing an entry point', { 'apps/api/src/a.ts': `import 'nestjs-sandbox/admin';` }],
 ])('allows %s', (_, files) => {
   expect(violations(files)).toEqual([]);
