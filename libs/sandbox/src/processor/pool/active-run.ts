@@ -24,7 +24,7 @@ interface Verdict {
   readonly at: number;
 }
 
-/** Milliseconds past its `cpuMs` after which a thread is ended that has not stopped by itself; a look is taken every 10. *//
+/** Milliseconds past its `cpuMs` after which a thread is ended that has not stopped by itself; a look is taken every 10. */
 const CPU_GRACE_MS = 45;
 /** Milliseconds a stopped guest gets to come to its end, which saves its log and its thread. */
 const STOP_GRACE_MS = 40;
