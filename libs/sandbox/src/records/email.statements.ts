@@ -79,3 +79,9 @@ export function emailFailedStatement(id: string, error: string, retryInMs: numbe
     values: [id, error, retryInMs],
   };
 }
+
+/** Whether mails are due. */
+export const DUE_EMAILS: SqlStatement = {
+  name: 'sandbox_due_emails',
+  text: `select 1 from sandbox_email where status = 'pending' and next_attempt_at <= now() limit 1`,
+};

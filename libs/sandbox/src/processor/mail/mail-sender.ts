@@ -4,11 +4,13 @@ import { SandboxEvents } from '../../events/sandbox-events.js';
 import {
   claimEmailsStatement,
   type ClaimedEmail,
+  DUE_EMAILS,
   emailFailedStatement,
   emailSentStatement,
 } from '../../records/email.statements.js';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
-import { TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.js';
+import { SandboxContext } from '../../tenancy/sandbox-context.js';
+import { type SqlClient, TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.js';
 import { backoff } from '../results/ending.js';
 import { type Mailer, mailOptions } from './mailer.js';
 
@@ -23,8 +25,11 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 3_600_000;
 /** Milliseconds between two looks for mails that a crash or a failure left behind. */
 const SWEEP_MS = 5_000;
-/** Tenants looked at per sweep, besides those that sent mails here. */
-const TENANTS_PER_SWEEP = 50;
+/** Most tenants, and milliseconds, of one sweep's round through the tenants not known to wait. */
+const TENANTS_PER_SWEEP = 100;
+const SWEEP_SHARE_MS = 250;
+/** The tenant's database has no tables of ours yet. */
+const UNDEFINED_TABLE = '42P01';
 
 /**
  * Sends the mails that runs have committed, after the commit: at least once, always with the same Message-ID. Mails are
@@ -37,7 +42,10 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly again = new Set<string>();
   private mailer: Mailer | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private position = 0;
+  /** Tenants with mails that could not be sent. */
+  private readonly waiting = new Set<string>();
+  private round: string[] = [];
+  private sweeping: Promise<void> | undefined;
   private warned = false;
   private stopped = false;
 
@@ -50,14 +58,16 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onApplicationBootstrap(): Promise<void> {
     this.mailer = await findMailer(this.modules);
-    if (this.options.processing.enabled && this.mailer) this.schedule();
+    if (!this.options.processing.enabled || !this.mailer) return;
+    this.tenancy.onOpen(({ tenantId }) => void setImmediate(() => void this.look(tenantId)));
+    SandboxContext.exit(() => this.schedule());
   }
 
   /** Takes no more mails and waits for those that are on their way. */
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await Promise.all(this.sending.values());
+    await Promise.all([this.sweeping, ...this.sending.values()]);
   }
 
   /** There are mails of the tenant. Never throws, never waits. */
@@ -75,15 +85,36 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
     this.sending.set(tenantId, work);
   }
 
-  /** One look at the next tenants; the loop and tests call it. */
+  /**
+   * One look for mails that a crash or a failing mail server left behind: at the tenants known to wait, then at some of
+   * the others in turn. The loop and tests call it. Never rejects.
+   */
   async sweepOnce(): Promise<void> {
-    const tenants = await this.tenancy.tenants();
-    const count = Math.min(TENANTS_PER_SWEEP, tenants.length);
-    for (let at = 0; at < count && !this.stopped; at++) {
-      const tenantId = tenants[this.position++ % tenants.length] as string;
-      if (this.sending.has(tenantId)) continue;
-      this.wake(tenantId);
-      await this.sending.get(tenantId);
+    for (const tenantId of [...this.waiting]) await this.look(tenantId);
+    const until = performance.now() + SWEEP_SHARE_MS;
+    if (this.round.length === 0) this.round = [...(await this.tenants())];
+    for (const tenantId of this.round.splice(0, TENANTS_PER_SWEEP)) {
+      if (this.stopped || performance.now() > until) this.round.push(tenantId);
+      else await this.look(tenantId);
+    }
+  }
+
+  private async tenants(): Promise<readonly string[]> {
+    return await this.tenancy.tenants().catch((error: unknown) => {
+      this.events.emit('background.error', { where: 'mail', error });
+      return [];
+    });
+  }
+
+  /** Looks without opening a database that is closed. */
+  private async look(tenantId: string): Promise<void> {
+    if (this.stopped || this.sending.has(tenantId)) return;
+    try {
+      const due = await peek(this.tenancy, tenantId, async (sql) => (await sql.query(DUE_EMAILS)).rows.length > 0);
+      if (due) this.wake(tenantId);
+    } catch (error) {
+      if ((error as { code?: unknown }).code === UNDEFINED_TABLE) return;
+      this.events.emit('background.error', { where: 'mail', tenantId, error });
     }
   }
 
@@ -92,6 +123,7 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       const lease = await this.tenancy.lease(tenantId);
       try {
+        this.waiting.delete(tenantId);
         while (!this.stopped && (await this.sendBatch(lease)) === BATCH);
       } finally {
         lease.release();
@@ -124,19 +156,17 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
     const waitMs = final
       ? null
       : Math.min(LONGEST_RETRY_MS, backoff(attempts - 1, FIRST_RETRY_MS) * (attempts > 6 ? 60 : 1));
+    if (!final) this.waiting.add(lease.tenantId);
     await lease.sql.query(emailFailedStatement(id, String(error).slice(0, 1_000), waitMs));
     this.events.emit('email.failed', { tenantId: lease.tenantId, emailId: id, error, final });
   }
 
   private schedule(): void {
     if (this.stopped) return;
-    this.timer = setTimeout(() => void this.sweep(), SWEEP_MS);
+    this.timer = setTimeout(() => {
+      this.sweeping = this.sweepOnce().finally(() => this.schedule());
+    }, SWEEP_MS);
     this.timer.unref();
-  }
-
-  private async sweep(): Promise<void> {
-    await this.sweepOnce().catch((error: unknown) => this.events.emit('background.error', { where: 'mail', error }));
-    this.schedule();
   }
 
   private warnOnce(): void {
@@ -161,5 +191,15 @@ async function findMailer(modules: ModuleRef): Promise<Mailer | undefined> {
     return modules.get<Mailer>(MailerService as never, { strict: false });
   } catch {
     return undefined;
+  }
+}
+
+async function peek<T>(tenancy: Tenancy, tenantId: string, fn: (sql: SqlClient) => Promise<T>): Promise<T> {
+  if (tenancy.peek) return await tenancy.peek(tenantId, fn);
+  const lease = await tenancy.lease(tenantId);
+  try {
+    return await fn(lease.sql);
+  } finally {
+    lease.release();
   }
 }
