@@ -12,6 +12,7 @@ export interface ScriptTriggerOptions {
 }
 
 const TRIGGER = Symbol.for('nestjs-sandbox:script-trigger');
+const TARGETS = Symbol.for('nestjs-sandbox:script-trigger-targets');
 const ENTITY_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 
 /** Lets writes of the entity fire scripts. Throws `InvalidDecoratorError` when its options make no sense. */
@@ -19,7 +20,18 @@ export function ScriptTrigger(options: ScriptTriggerOptions): ClassDecorator {
   return (target) => {
     assertTriggerOptions(target.name, options);
     Reflect.defineMetadata(TRIGGER, Object.freeze({ ...options }), target);
+    targets().add(target);
   };
+}
+
+/** Every class decorated so far: to find, at boot, one that is no entity. Shared by all copies of the library. */
+export function triggerTargets(): ReadonlySet<Function> {
+  return targets();
+}
+
+function targets(): Set<Function> {
+  const shared = globalThis as unknown as Record<symbol, Set<Function> | undefined>;
+  return (shared[TARGETS] ??= new Set());
 }
 
 /** The options an entity class was decorated with (inherited ones included), if any. */

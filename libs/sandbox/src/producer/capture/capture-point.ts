@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { WriteWithoutTenantError } from '../../errors/capture.errors.js';
+import type { SandboxEvents } from '../../events/sandbox-events.js';
 import type { Change } from '../../protocol/change.js';
 import type { ChangeOrigin } from '../../scripts/plan-actions.js';
 import { EntityCatalog } from '../../scripts/entity-catalog.js';
@@ -8,7 +9,8 @@ import { SandboxContext } from '../../tenancy/sandbox-context.js';
 import type { Tenancy } from '../../tenancy/tenancy.js';
 import { CapturedWrite, kindOf } from './captured-write.js';
 import type { ChangeBuffers } from './change-buffer.js';
-import { inTransaction, withReturning } from './run-statement.js';
+import { QueryGuard } from './query-guard.js';
+import { inTransaction, underWatch, withReturning } from './run-statement.js';
 import { SideConnection } from './side-connection.js';
 import { WatchedEntity } from './watched-entity.js';
 import type { WriteBuilder } from './write-builder.js';
@@ -18,6 +20,7 @@ export interface CapturePorts {
   readonly tenancy: Tenancy;
   readonly registry: ScriptRegistry;
   readonly buffers: ChangeBuffers;
+  readonly events: SandboxEvents;
 }
 
 /** One DataSource under watch. */
@@ -61,13 +64,22 @@ export class CapturePoint {
     const index = this.ports.registry.cached(tenantId) ?? (await this.load(tenantId));
     const write = new CapturedWrite(builder, entity, kind);
     const heard = write.operations.filter((operation) => listens(index, entity, operation));
-    if (heard.length === 0) return statement();
+    if (heard.length === 0) return underWatch(builder, statement);
     return inTransaction(builder, async (runner) => {
       await write.lockRows(runner);
-      const result = await withReturning(builder, write.returning(), statement);
+      const result = await withReturning(builder, write.returning(), () => underWatch(builder, statement));
       const changes = write.changes(result).filter(({ operation }) => heard.includes(operation));
       if (changes.length > 0) this.ports.buffers.add(runner, tenantId, changes.map(withOrigin(index)));
       return result;
+    });
+  }
+
+  /** Reports writes of watched tables that went past the builders, where a script might have listened. */
+  guard(): QueryGuard {
+    return new QueryGuard(this.entities(), (entity, sql) => {
+      const tenantId = this.ports.tenancy.tenantOf(this.dataSource) ?? SandboxContext.current().tenantId;
+      const index = tenantId === undefined ? undefined : this.ports.registry.cached(tenantId);
+      if (index?.listens(entity.name) !== false) this.ports.events.emit('capture.missed', { tenantId, sql });
     });
   }
 

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
+import { SandboxEvents } from '../../events/sandbox-events.js';
 import { SCRIPT_REGISTRY, type ScriptRegistry } from '../../scripts/script-registry.js';
 import { TENANCY, type Tenancy } from '../../tenancy/tenancy.js';
 import { ChangeBuffers } from './change-buffer.js';
 import { CHANGE_SINK, type ChangeSink } from './change-sink.js';
 import { CapturePoint } from './capture-point.js';
-import { lintDataSource } from './lint.js';
+import { assertTriggersAreEntities, lintDataSource } from './lint.js';
 import { patchWriteBuilders, type WriteExecutor } from './run-statement.js';
 import { TransactionSubscriber } from './transaction-subscriber.js';
 import { dataSourceOf } from './write-builder.js';
@@ -28,6 +29,7 @@ export class Capture {
     @Inject(TENANCY) private readonly tenancy: Tenancy,
     @Inject(SCRIPT_REGISTRY) private readonly registry: ScriptRegistry,
     @Inject(CHANGE_SINK) private readonly sink: ChangeSink,
+    @Inject(SandboxEvents) private readonly events: SandboxEvents,
   ) {}
 
   /**
@@ -36,12 +38,13 @@ export class Capture {
    */
   attach(dataSource: DataSource): void {
     if (points.has(dataSource)) return;
-    const { tenancy, registry, buffers } = this;
-    const point = new CapturePoint(dataSource, { tenancy, registry, buffers });
+    const { tenancy, registry, buffers, events } = this;
+    const point = new CapturePoint(dataSource, { tenancy, registry, buffers, events });
+    assertTriggersAreEntities(dataSource);
     lintDataSource(dataSource, point.entities());
     if (point.entities().length === 0) return;
     patchWriteBuilders(dataSource, executor);
-    dataSource.subscribers.push(new TransactionSubscriber(buffers, this.sink));
+    dataSource.subscribers.push(new TransactionSubscriber(buffers, this.sink), point.guard());
     points.set(dataSource, point);
   }
 }

@@ -1,16 +1,35 @@
 import { Logger } from '@nestjs/common';
-import type { DataSource } from 'typeorm';
+import { getMetadataArgsStorage, type DataSource } from 'typeorm';
 import {
   DuplicateTriggerNameError,
+  TriggerOnNonEntityError,
   UnwatchableDriverError,
   WatchedEntityWithoutKeyError,
 } from '../../errors/capture.errors.js';
-import { triggerOptionsOf } from '../../scripts/script-trigger.decorator.js';
+import { triggerOptionsOf, triggerTargets } from '../../scripts/script-trigger.decorator.js';
 import type { WatchedEntity } from './watched-entity.js';
 
 const logger = new Logger('SandboxModule');
 /** A warning is about the host's code, not about a tenant: one each, however many tenants share the entities. */
 const given = new Set<string>();
+
+/** Entity classes of every DataSource seen so far. */
+const entityClasses = new WeakSet<Function>();
+
+/**
+ * Refuses a class with `@ScriptTrigger` that is no entity: of this DataSource or one before it, nor declared with
+ * `@Entity()` for another to come. A base class counts through the entities that extend it.
+ */
+export function assertTriggersAreEntities(dataSource: DataSource): void {
+  const declared = getMetadataArgsStorage().tables.map(({ target }) => target);
+  for (const { target } of dataSource.entityMetadatas) if (typeof target === 'function') entityClasses.add(target);
+  for (const trigger of triggerTargets()) {
+    const candidates = [...declared, ...dataSource.entityMetadatas.map(({ target }) => target)];
+    const isEntity = (target: unknown) =>
+      target === trigger || (typeof target === 'function' && target.prototype instanceof trigger);
+    if (!entityClasses.has(trigger) && !candidates.some(isEntity)) throw new TriggerOnNonEntityError(trigger.name);
+  }
+}
 
 /** Refuses entities that cannot be watched, and warns of writes that will not be seen. */
 export function lintDataSource(dataSource: DataSource, entities: readonly WatchedEntity[]): void {

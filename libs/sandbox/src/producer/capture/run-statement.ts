@@ -1,8 +1,22 @@
 import type { DataSource, QueryRunner } from 'typeorm';
+import { announceStatement } from './query-guard.js';
 import { dataSourceOf, writeBuildersOf, type WriteBuilder } from './write-builder.js';
 
 /** What builders that are being executed have to return besides what TypeORM asks for. */
 const returnings = new WeakMap<WriteBuilder, string>();
+
+/** Builders whose statement is run under watch right now, whether or not a script listens. */
+const watched = new WeakSet<WriteBuilder>();
+
+/** Runs a builder's statement; the guard against uncaptured writes lets it pass. */
+export async function underWatch<T>(builder: WriteBuilder, statement: () => Promise<T>): Promise<T> {
+  watched.add(builder);
+  try {
+    return await statement();
+  } finally {
+    watched.delete(builder);
+  }
+}
 
 /** Runs a builder's statement with `columns` added to its RETURNING clause. */
 export async function withReturning<T>(
@@ -58,9 +72,14 @@ export function patchWriteBuilders(dataSource: DataSource, executor: WriteExecut
   for (const prototype of writeBuildersOf(dataSource)) {
     if (patched.has(prototype)) continue;
     patched.add(prototype);
-    const { execute, createReturningExpression } = prototype;
+    const { execute, createReturningExpression, getQueryAndParameters } = prototype;
     prototype.execute = function (this: WriteBuilder) {
       return executor(this, () => execute.call(this));
+    };
+    prototype.getQueryAndParameters = function (this: WriteBuilder) {
+      const query = getQueryAndParameters.call(this);
+      if (watched.has(this)) announceStatement(query[0]);
+      return query;
     };
     prototype.createReturningExpression = function (this: WriteBuilder, type: string) {
       const asked = createReturningExpression.call(this, type);
