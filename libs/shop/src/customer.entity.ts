@@ -1,10 +1,10 @@
 import { ScriptAccess, ScriptTrigger } from 'nestjs-sandbox';
 import { Column, CreateDateColumn, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
-/** Somebody who orders. Scripts may read all of it, and write the total that they keep. */
+/** Somebody who orders. Scripts may read and write all of it. */
 @Entity('customer')
 @ScriptTrigger({ on: ['create', 'update', 'delete'] })
-@ScriptAccess({ read: true, write: ['orderTotal'] })
+@ScriptAccess({ read: true, write: true })
 export class Customer {
   @PrimaryGeneratedColumn('uuid')
   id: string;

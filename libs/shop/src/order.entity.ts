@@ -18,10 +18,10 @@ export const ORDER_STATUSES = ['open', 'paid', 'shipped', 'cancelled'] as const;
 /** One of `ORDER_STATUSES`. */
 export type OrderStatus = (typeof ORDER_STATUSES)[number];
 
-/** What a customer ordered. Scripts may read all of it, and move it on. */
+/** What a customer ordered. Scripts may read and write all of it. */
 @Entity('order')
 @ScriptTrigger({ on: ['create', 'update', 'delete'] })
-@ScriptAccess({ read: true, write: ['status'] })
+@ScriptAccess({ read: true, write: true })
 export class Order {
   @PrimaryGeneratedColumn('uuid')
   id: string;
