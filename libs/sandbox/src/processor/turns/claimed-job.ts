@@ -43,7 +43,7 @@ export function claimOf(tenantId: string, token: string, { jobId, job }: Fetched
 
 /** Removes a locked job that cannot be served. */
 export async function discard(backend: IQueueBackend, jobId: string, token: string, reason: string): Promise<void> {
-  await backend.moveToFailed({ id: jobId, opts: {} } as never, reason, true, token, false);
+  await backend.moveToFailed({ id: jobId, opts: { attempts: 1 } } as never, reason, true, token, false);
 }
 
 /**

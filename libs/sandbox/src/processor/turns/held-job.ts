@@ -147,8 +147,8 @@ export class HeldJob implements Delivery {
     this.host.signal();
   }
 
-  /** BullMQ's finishing needs no more of a job than this. */
+  /** What BullMQ's finishing needs of a job; without attempts its script for failures breaks. */
   private minimal(): never {
-    return { id: this.jobId, opts: {} } as never;
+    return { id: this.jobId, opts: { attempts: 1 } } as never;
   }
 }
