@@ -6,7 +6,8 @@ import type { Turns } from '../../libs/sandbox/src/processor/turns/turns.js';
 import type { TurnsOptions } from '../../libs/sandbox/src/processor/turns/turns.options.js';
 import type { QueueBackend } from '../../libs/sandbox/src/queue/queue-backend.js';
 import type { QueueBackendFixture } from '../../libs/sandbox/src/testing/queue-contract.js';
-import { turnsContract, type TurnsFixture } from '../../libs/sandbox/src/testing/turns-contract.js';
+import { turnsContract } from '../../libs/sandbox/src/testing/turns-contract.js';
+import type { TurnsFixture } from '../../libs/sandbox/src/testing/turns-fixture.js';
 import { CHECK_MS, LOCK_MS, postgresFixture, redisFixture } from './queue-fixtures.js';
 
 type MakeTurns = (backend: QueueBackend, options: TurnsOptions, events: SandboxEvents) => Turns;

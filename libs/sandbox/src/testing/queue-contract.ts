@@ -7,9 +7,9 @@ import { casesOf, eventually, pause, type ContractCase, type ContractRule, type 
 /** What a case needs of an implementation: a store of its own, and as many backends over it as it opens. */
 export interface QueueBackendFixture extends Disposable {
   /** A started backend over the case's store: each is like another process. `dispose` closes it. */
-  open(): Promise<QueueBackend>;
+  readonly open: () => Promise<QueueBackend>;
   /** Loses everything that the store holds, as a flush does. */
-  flush(): Promise<void>;
+  readonly flush: () => Promise<void>;
   /** The backends' `checkMs`: at most 300, so that the suite stays quick. */
   readonly checkMs: number;
 }
@@ -56,12 +56,12 @@ const LINE: ContractRule<QueueBackendFixture>[] = [
   {
     title: 'a tenant is taken by one process only',
     async run({ open }) {
-      const backends = [await open(), await open()];
+      const [a, b] = [await open(), await open()];
       const tenantIds = Array.from({ length: 60 }, (_, n) => `t${n}`);
-      await backends[0]?.ring.signal(tenantIds);
-      const takes = Array.from({ length: 20 }, (_, n) => backends[n % 2]?.ring.take(5, 0) ?? []);
+      await a.ring.signal(tenantIds);
+      const takes = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).ring.take(5, 0));
       const taken = (await Promise.all(takes)).flat();
-      for (let more = ['']; more.length > 0; taken.push(...more)) more = (await backends[0]?.ring.take(60, 0)) ?? [];
+      for (let more = ['']; more.length > 0; taken.push(...more)) more = await a.ring.take(60, 0);
       assert.deepEqual([...taken].sort(), [...tenantIds].sort());
     },
   },
