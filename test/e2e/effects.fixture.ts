@@ -1,5 +1,5 @@
 // Entities with every kind of column and relation, and one tenant's database to read and write them in.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   Column,
   CreateDateColumn,
@@ -16,6 +16,12 @@ import {
   UpdateDateColumn,
   VersionColumn,
 } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Change, Operation } from '../../libs/sandbox/src/protocol/change.js';
+import { insertActions } from '../../libs/sandbox/src/records/action.statements.js';
+import type { ScriptCompiler } from '../../libs/sandbox/src/scripts/compiler/script-compiler.js';
+import type { ScriptVersion } from '../../libs/sandbox/src/scripts/script.js';
+import type { TriggerIndex } from '../../libs/sandbox/src/scripts/script-registry.js';
 import { ScriptAccess } from '../../libs/sandbox/src/scripts/script-access.decorator.js';
 import { ScriptTrigger } from '../../libs/sandbox/src/scripts/script-trigger.decorator.js';
 import { databasePerTenant } from '../../libs/sandbox/src/tenancy/database-per-tenant.js';
@@ -190,6 +196,60 @@ export class Stock {
 }
 
 export const ENTITIES = [Customer, Order, Product, Ledger, Signal, Stock];
+
+/** A script as a run needs it, compiled from its source. */
+export async function scriptVersion(
+  compiler: ScriptCompiler,
+  source: string,
+  more: Partial<ScriptVersion> = {},
+): Promise<ScriptVersion> {
+  const compiled = await compiler.compile({ source, language: 'javascript', engine: 'quickjs' });
+  if (!compiled.ok) throw new Error(compiled.error.message);
+  return {
+    scriptId: randomUUID(),
+    name: 'under-test',
+    version: 1,
+    enabled: true,
+    entity: 'order',
+    on: ['create'],
+    language: 'javascript',
+    source,
+    compiled: compiled.script,
+    ...more,
+  };
+}
+
+/** The scripts in force, as a list. */
+export function triggerIndex(tenantId: string, scripts: readonly ScriptVersion[]): TriggerIndex {
+  const heard = (entity: string, operation?: Operation) =>
+    scripts.filter((s) => s.entity === entity && (operation === undefined || s.on.includes(operation)));
+  return {
+    tenantId,
+    revision: 1,
+    listens: (entity, operation) => heard(entity, operation).length > 0,
+    match: ({ entity, operation }) => heard(entity, operation),
+    script: (id) => scripts.find((s) => s.scriptId === id),
+  };
+}
+
+/** Writes an action for a script, as capture would, and returns its id. */
+export async function insertAction(
+  lease: TenantLease,
+  script: ScriptVersion,
+  change: Change,
+  depth = 0,
+): Promise<string> {
+  const id = uuidv7();
+  const { scriptId, name: scriptName, version } = script;
+  const action = { id, scriptId, scriptName, scriptVersion: version, change, userId: 'u1', depth, parentId: null };
+  // insertActions writes nothing in a transaction that has written nothing
+  await lease.sql.transaction([
+    { text: 'create temporary table if not exists touched (x int)' },
+    { text: 'insert into touched values (1)' },
+    insertActions([{ ...action, origin: 'app', status: 'pending' }]),
+  ]);
+  return id;
+}
 
 /** One tenant with a database of its own. */
 export interface EffectsFixture {

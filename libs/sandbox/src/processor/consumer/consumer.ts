@@ -101,7 +101,7 @@ export class Consumer implements OnApplicationBootstrap {
       case 'leased':
         return void (await delivery.retry(LEASED_MS));
       case 'again':
-        return void (await delivery.retry(outcome.afterMs ?? delayMs));
+        return void (await delivery.retry(outcome.afterMs || delayMs));
       default:
         if (delivery.attemptsMade + 1 >= attempts && (await this.bury(delivery, outcome))) return;
         this.retried(delivery, outcome, delayMs);

@@ -125,8 +125,8 @@ class RunAttempt {
   private async conclude(result: PoolResult): Promise<AttemptOutcome> {
     const { fault } = this.session;
     if (fault && fault.kind !== 'expired') return outcomeOfFault(fault);
-    if (result.outcome === 'cancelled') return { kind: 'cancelled' };
     const judged = fault ? { ...result, ...expiredResult(fault.error) } : result;
+    if (judged.outcome === 'cancelled') return { kind: 'cancelled' };
     switch (endingOf(judged, this.action.rules).kind) {
       case 'done':
         return await this.commit(judged);
@@ -166,8 +166,7 @@ class RunAttempt {
   private async repeat(result: PoolResult): Promise<AttemptOutcome> {
     await this.effects.rollback();
     await this.action.lease.sql.query(finishStatement(this.execution(result, 'pending')));
-    const { retryAfterMs } = result as { retryAfterMs?: number };
-    return { kind: 'again', result, afterMs: retryAfterMs };
+    return { kind: 'again', result, afterMs: result.retryAfterMs };
   }
 
   private execution(result: RunResult, status: NewExecution['status']): NewExecution {

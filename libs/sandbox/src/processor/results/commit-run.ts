@@ -18,7 +18,10 @@ export interface CommitRequest {
   readonly emails: readonly NewEmail[];
   readonly actionId: string;
   readonly scriptId: string;
-  /** The last statement: execution and action. */
+  /**
+   * Writes execution and action. It goes first: of two runs of one action the second then stops at once, at the action's
+   * row, before it has done anything twice.
+   */
   readonly finish: SqlStatement;
   readonly index: TriggerIndex;
   /** Of the changes that the script made. */
@@ -46,9 +49,9 @@ export async function commitRun(request: CommitRequest): Promise<Committed> {
   effects.emails.push(...request.emails);
   const actions = actionsOf(request);
   await effects.commit([
+    request.finish,
     ...(actions.length > 0 ? [insertActions(actions)] : []),
     ...mailStatements(request, effects.emails),
-    request.finish,
   ]);
   return { actions, emails: effects.emails.length };
 }
@@ -68,8 +71,9 @@ function actionsOf({ effects, index, origin, depthLimit }: CommitRequest): NewAc
 }
 
 async function commitBlindly(request: CommitRequest): Promise<Committed> {
-  const { effects, writes, emails, finish } = request;
-  const statements = [...writes.map(blindWrite), ...mailStatements(request, emails), finish];
+  const { effects, writes, finish } = request;
+  const emails = [...effects.emails, ...request.emails];
+  const statements = [finish, ...writes.map(blindWrite), ...mailStatements(request, emails)];
   if (statements.length === 1) await effects.lease.sql.query(finish);
   else await effects.lease.sql.transaction(statements);
   return { actions: [], emails: emails.length };
