@@ -4,13 +4,11 @@ const [customer] = context.query({ entity: 'customer', where: { id: order.custom
 const before = Number(customer.orderTotal);
 const after = before + Number(order.amount);
 
-context.execute([{ op: 'update', entity: 'customer', id: customer.id, increment: { orderTotal: order.amount } }]);
+const increment = { orderTotal: order.amount };
+context.execute([{ op: 'update', entity: 'customer', id: customer.id, increment }]);
 
 if (before < 1000 && after >= 1000) {
-  context.sendEmail({
-    to: 'sales@' + context.tenantId + '.example',
-    subject: customer.name + ' has ordered for ' + after.toFixed(2),
-    text: 'A good moment to say thank you: ' + customer.email,
-  });
+  const to = 'sales@' + context.tenantId + '.example';
+  context.sendEmail({ to, subject: customer.name + ' has ordered for ' + after.toFixed(2), text: customer.email });
 }
 setResult(after.toFixed(2));

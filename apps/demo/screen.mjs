@@ -11,6 +11,12 @@ export const green = paint(32, 39);
 export const red = paint(31, 39);
 export const cyan = paint(36, 39);
 
+/** Cut to what fits beside `taken` columns of the terminal's width. */
+export function fit(text, taken = 0) {
+  const room = (stdout.columns ?? 100) - taken;
+  return text.length > room ? `${text.slice(0, room - 1)}…` : text;
+}
+
 /** One line. */
 export const line = (text = '') => void stdout.write(`${text}\n`);
 
@@ -24,7 +30,7 @@ export async function task(label, work) {
   if (live) stdout.write(dim(`${start}...`));
   const detail = await work();
   if (live) stdout.write('\r\u001b[2K');
-  line(`${start}${detail.padEnd(50)} ${dim(seconds(performance.now() - begin).padStart(7))}`);
+  line(`${start}${detail.padEnd(46)} ${dim(seconds(performance.now() - begin).padStart(7))}`);
 }
 
 /** A bar for each label, all in one line's height each; `set(label, part, text)` with the part done from 0 to 1. */

@@ -32,7 +32,7 @@ export function createStack({ port, task }) {
       processes.push(...started.flatMap(({ value }) => value ?? []));
       for (const { reason } of started) if (reason) throw reason;
       [stack.api, stack.processor] = processes;
-      return `${stack.api.url}, queues on ${environment.REDIS_URL ? 'Redis' : 'PostgreSQL (no Redis)'}`;
+      return `port ${stack.api.port}, queues on PostgreSQL, no Redis`;
     });
     stack.client = shopClient(stack.api.url, stack.adminToken);
   }

@@ -40,7 +40,7 @@ it('shows the article for two tenants in under a screen, and ends with the figur
     elapsedMs: expect.any(Number),
   });
   expect(result.tenants.acme.orderTotal).toBe(result.tenants.acme.expectedTotal);
-  expect(lines.length).toBeLessThanOrEqual(51);
+  expect(lines.length).toBeLessThanOrEqual(45);
   expect(Math.max(...lines.slice(0, -1).map((line) => line.length))).toBeLessThanOrEqual(120);
   expect(readdirSync(temporary)).toEqual([]);
 }, 120_000);

@@ -21,4 +21,4 @@ const environment = environmentOrExit();
 const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(environment), { logger });
 configure(app);
 await app.listen(environment.port);
-logger.log(`The api listens at ${await app.getUrl()}, OpenAPI at /docs`, 'Api');
+logger.log(`The api listens on port ${environment.port}, OpenAPI at /docs`, 'Api');
