@@ -1,7 +1,5 @@
 // Makes a fresh clone usable: installs packages and builds, where that was not done yet or is out of date. Only `node:`
 // imports: this file runs before anything is installed.
-//   node test/support/workspace.mjs           installs and builds what is missing
-//   node test/support/workspace.mjs --stamp   notes what was built (the last step of `npm run build`)
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -72,6 +70,12 @@ function isBuilt() {
   );
 }
 
+/** Notes what was built: the last step of `npm run build`. */
+export function stampBuild() {
+  mkdirSync(join(ROOT, 'dist'), { recursive: true });
+  writeFileSync(STAMP, sourceHash());
+}
+
 function sourceHash() {
   const hash = createHash('sha256');
   for (const file of BUILT_FROM.flatMap((path) => sources(join(ROOT, path)))) {
@@ -124,14 +128,4 @@ function npm(...args) {
       else reject(new Error(`npm ${args.join(' ')} failed:\n${output.trim().slice(-4_000)}`));
     });
   });
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes('--stamp')) {
-    mkdirSync(join(ROOT, 'dist'), { recursive: true });
-    writeFileSync(STAMP, sourceHash());
-  } else {
-    await ensureInstalled((when) => when === 'start' && console.log('Installing packages (npm ci)'));
-    await ensureBuilt((when) => when === 'start' && console.log('Building'));
-  }
 }

@@ -1,0 +1,4 @@
+// The last step of `npm run build`: see `ensureBuilt`.
+import { stampBuild } from './workspace.mjs';
+
+stampBuild();
