@@ -241,7 +241,7 @@ function describe(error) {
   if (!isObject(error)) return { __proto__: null, name: 'Error', message: cut(show(error), 0, 8192) };
   return {
     __proto__: null,
-    name: text(error, 'name') ?? 'Error',
+    name: text(error, 'name') || 'Error',
     message: text(error, 'message') ?? (isError(error) ? '' : cut(show(error), 0, 8192)),
     code: text(error, 'code'),
     stack: text(error, 'stack'),

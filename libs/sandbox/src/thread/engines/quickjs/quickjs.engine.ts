@@ -12,8 +12,11 @@ import { framesOf } from './stack-trace.js';
 const IMAGE_BYTES = 16 * 1024 * 1024;
 /** Sandboxes of different memory sizes a thread keeps. */
 const SANDBOXES = 2;
-/** Memory of discarded sandboxes, in bytes, after which the thread asks to be replaced: it is garbage, but not yet free. */
-const DISCARDED_BYTES = 192 * 1024 * 1024;
+/**
+ * Memory of discarded sandboxes, in bytes, after which the thread asks to be replaced: it is garbage, but not free before
+ * the next large collection, and a hoarder that comes again must not find it still there.
+ */
+const DISCARDED_BYTES = 48 * 1024 * 1024;
 /** Promise jobs between two looks at the clock. */
 const JOBS = 256;
 const LEVELS: Readonly<Record<string, LogLevel>> = { d: 'debug', i: 'info', w: 'warn', e: 'error' };

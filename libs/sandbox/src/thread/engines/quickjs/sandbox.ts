@@ -32,6 +32,8 @@ export interface EngineError {
   readonly stack: string;
 }
 
+/** A memory that grew beyond this is not kept: twice what it starts with. */
+const KEPT_BYTES = 32 * 1024 * 1024;
 const STACK_LIMIT = 256 * 1024;
 /** What the engine needs of the memory for itself: the C stack, static data, the realm. */
 const OVERHEAD = 6 * 1024 * 1024;
@@ -45,13 +47,12 @@ const decoder = new TextDecoder();
  * One wasm instance with one QuickJS realm in it, and the image of its memory right after it was set up. Between two runs
  * the memory is written back, so nothing is ever freed or disposed of.
  *
- * After something was thrown through wasm, or the memory grew, the sandbox is `spent`: the stack pointer, a wasm global,
- * may be off, and memory never shrinks.
+ * After something was thrown through wasm, or the memory grew much, the sandbox is `spent`: the stack pointer, a wasm
+ * global, may be off, and memory never shrinks.
  */
 export class QuickJsSandbox {
   private readonly module: QuickJsModule;
   private readonly layout: MemoryLayout;
-  private readonly initialBytes: number;
   private readonly undefinedValue: Pointer;
   private rt: Pointer = 0;
   private ctx: Pointer = 0;
@@ -69,7 +70,6 @@ export class QuickJsSandbox {
   ) {
     this.module = instance.module;
     this.layout = this.findLayout();
-    this.initialBytes = this.buffer.byteLength;
     this.module.callbacks = {
       callFunction: (_unused, _ctx, _self, argc, argv, id) => this.callHost(argc, argv, id),
       shouldInterrupt: () => (this.starved || this.host === undefined || this.host.shouldStop() ? 1 : 0),
@@ -91,7 +91,7 @@ export class QuickJsSandbox {
 
   /** Whether this sandbox must be replaced by a new one before the next run. */
   get spent(): boolean {
-    return this.broken || this.buffer.byteLength !== this.initialBytes;
+    return this.broken || this.buffer.byteLength > KEPT_BYTES;
   }
 
   /** Bytes the wasm memory holds now. */

@@ -1,0 +1,528 @@
+// Hostile programs, by what they try. Each is `[title, source, expected, run?]`; `expected` is the value of a run that ends
+// well, or the outcomes it may end with. `run` adds limits, input or language. The programs run on every engine.
+const cpu = ['exceededCpu'];
+const memory = ['exceededMemory', 'exceededCpu', 'exception'];
+const harmless = ['ok', 'exception', 'syntaxError', 'exceededCpu', 'exceededMemory', 'exceededOutput'];
+const failed = ['exception', 'syntaxError', 'exceededMemory', 'exceededCpu'];
+const value = (expected) => ({ value: expected });
+
+/** Reach the host: through constructors, errors, results, functions, the global object. */
+const hostReach = [
+  ['Function constructor', 'typeof Function("return process")', ['exception', 'ok']],
+  ['Function sees no process', 'Function("return typeof process")()', value('undefined')],
+  ['this.constructor.constructor', 'this.constructor.constructor("return typeof process")()', value('undefined')],
+  ['constructor of a bridge function', 'context.query.constructor("return typeof require")()', value('undefined')],
+  [
+    'constructor of a result',
+    'context.query({}).constructor.constructor("return typeof process")()',
+    value('undefined'),
+  ],
+  [
+    'constructor of a row',
+    'context.query({})[0].constructor.constructor("return typeof process")()',
+    value('undefined'),
+  ],
+  [
+    'constructor of a host error',
+    'let r; try { context.stock.fail() } catch (e) { r = e.constructor.constructor("return typeof process")() }\nr',
+    value('undefined'),
+  ],
+  [
+    'prototype of a host error',
+    'let r; try { context.stock.fail() } catch (e) { r = Object.getPrototypeOf(e) === Error.prototype }\nr',
+    value(true),
+  ],
+  [
+    'keys of a host error',
+    'let r; try { context.stock.fail() } catch (e) { r = [e.secret, e.cause, e.stack && e.stack.includes("/")] }\nr',
+    harmless,
+  ],
+  ['constructor of the input', 'context.record.constructor.constructor("return typeof process")()', value('undefined')],
+  ['constructor of log', 'log.constructor("return typeof process")()', value('undefined')],
+  ['constructor of setResult', 'setResult.constructor("return typeof globalThis.process")()', value('undefined')],
+  ['constructor of an async function', '(async () => {}).constructor("return typeof process")()', value('undefined')],
+  ['constructor of a generator', '[...(function* () {}).constructor("yield typeof process")()][0]', value('undefined')],
+  [
+    'indirect eval',
+    '(0, eval)("typeof process + typeof require + typeof module")',
+    value('undefinedundefinedundefined'),
+  ],
+  ['dynamic import of a builtin', 'await import("node:fs")', failed],
+  ['dynamic import through eval', 'await eval("import(\'fs\')")', failed],
+  ['static import', 'import fs from "node:fs"; fs', failed],
+  ['import.meta', 'import.meta.url', failed],
+  ['require', 'require("fs")', failed],
+  ['process.binding', 'process.binding("fs")', failed],
+  [
+    'globalThis has no host names',
+    'Object.getOwnPropertyNames(globalThis).filter((n) => /process|require|^Buffer|module|worker|port/i.test(n))',
+    value([]),
+  ],
+  [
+    'arguments.callee.caller',
+    '(function f() { try { return typeof f.caller } catch (e) { return "no" } })()',
+    harmless,
+  ],
+  [
+    'caller of a callback',
+    'let r = "none"; [1].forEach(function f() { try { r = String(f.caller) } catch (e) { r = "no" } }); /process|hostCall/.test(r)',
+    value(false),
+  ],
+  [
+    'getter used as a callback (#181)',
+    'const g = Object.getOwnPropertyDescriptor(Object.prototype, "__proto__"); g && g.get ? typeof g.get.constructor("return typeof process")() : "undefined"',
+    harmless,
+  ],
+  [
+    'error with a prepared stack',
+    'Error.prepareStackTrace = (e, s) => s; const e = new Error("x"); try { e.stack[0].getThis().process } catch (x) { "no" }',
+    harmless,
+  ],
+  [
+    'Error.captureStackTrace',
+    'const o = {}; Error.captureStackTrace && Error.captureStackTrace(o); /file:|node:|\\/home|thread\\.main/.test(String(o.stack))',
+    value(false),
+  ],
+  [
+    'stack of an error in a callback of the host',
+    'let s = ""; try { context.query({ get a() { throw new Error("x") } }) } catch (e) { s = String(e.stack) }\n/file:|node:|thread\\.main|dist/.test(s)',
+    value(false),
+  ],
+  [
+    'Symbol.species of results',
+    'const r = context.query({}); Object.getPrototypeOf(r) === Array.prototype',
+    value(true),
+  ],
+  ['WebAssembly', 'new WebAssembly.Module(new Uint8Array(8))', failed],
+  ['Proxy around context', 'const p = new Proxy(context, { get: (t, k) => t[k] }); p.query({}).length', value(1)],
+  ['source text of a bridge function', '/process|Atomics|postMessage/.test(String(context.query))', value(false)],
+  [
+    'Reflect.ownKeys of context functions',
+    'Reflect.ownKeys(context.query).filter((k) => typeof k === "string" && !["length", "name", "prototype", "arguments", "caller"].includes(k))',
+    value([]),
+  ],
+  [
+    'toString of host functions called on others',
+    'Function.prototype.toString.call(log).includes("hostLog(")',
+    harmless,
+  ],
+];
+
+/** Change what other runs see. */
+const pollution = [
+  ['Object.prototype', 'Object.prototype.polluted = 1; 1', value(1)],
+  ['__proto__ of a literal', '({}).__proto__.polluted = 1; 1', value(1)],
+  [
+    'Array.prototype methods',
+    'Array.prototype.push = Array.prototype.map = function () { return "hacked" }; 1',
+    value(1),
+  ],
+  ['JSON', 'JSON.parse = () => "hacked"; JSON.stringify = () => "hacked"; 1', value(1)],
+  ['Promise.prototype.then', 'Promise.prototype.then = function () { return "hacked" }; 1', value(1)],
+  ['Object.prototype.then', 'Object.prototype.then = function (f) { f("hacked") }; 1', harmless],
+  [
+    'Object.prototype getters of bridge fields',
+    'for (const k of ["ok", "value", "error", "deferred", "method", "args"]) Object.defineProperty(Object.prototype, k, { get() { return "hacked" }, set() {} }); context.query({}).length',
+    harmless,
+  ],
+  [
+    'Array.prototype index setters',
+    'Object.defineProperty(Array.prototype, "0", { set() { globalThis.stolen = 1 }, get() { return "hacked" } }); context.stock.take("x"); typeof stolen',
+    harmless,
+  ],
+  [
+    'Symbol.iterator of arrays',
+    'Array.prototype[Symbol.iterator] = function* () { yield "hacked" }; context.query({}).length',
+    value(1),
+  ],
+  [
+    'Function.prototype.call and apply',
+    'Function.prototype.call = Function.prototype.apply = Function.prototype.bind = () => "hacked"; context.query({}).length',
+    value(1),
+  ],
+  [
+    'Error constructor',
+    'globalThis.Error = function () { return { hacked: 1 } }; try { context.stock.fail() } catch (e) { e.code }',
+    value('OUT_OF_STOCK'),
+  ],
+  [
+    'Error.prototype setters',
+    'for (const k of ["name", "message", "code", "stack"]) Object.defineProperty(Error.prototype, k, { set() { throw 1 }, get() { return "hacked" }, configurable: true }); try { context.stock.fail() } catch (e) { e.code }',
+    harmless,
+  ],
+  [
+    'String.prototype',
+    'for (const k of Object.getOwnPropertyNames(String.prototype)) try { String.prototype[k] = () => "hacked" } catch (e) {}\ncontext.query({}).length',
+    harmless,
+  ],
+  ['RegExp.prototype.exec', 'RegExp.prototype.exec = () => ["hacked"]; 1', value(1)],
+  [
+    'Math, Date and Number',
+    'Math.max = Math.floor = Date.now = Number.isFinite = () => NaN; context.limits.queries',
+    harmless,
+  ],
+  ['global bindings', 'globalThis.context = globalThis.log = globalThis.setResult = "hacked"; 1', value(1)],
+  ['context methods', 'context.query = () => "hacked"; context.query({})', value('hacked')],
+  [
+    'frozen prototypes',
+    'Object.freeze(Object.prototype); Object.freeze(Array.prototype); Object.freeze(globalThis); 1',
+    value(1),
+  ],
+  [
+    'deleted globals',
+    'for (const k of Object.getOwnPropertyNames(globalThis)) try { delete globalThis[k] } catch (e) {}\n1',
+    harmless,
+  ],
+  [
+    'Symbol.hasInstance of Promise',
+    'Object.defineProperty(Promise, Symbol.hasInstance, { value: () => true }); 1',
+    value(1),
+  ],
+  [
+    'Symbol.toPrimitive',
+    'Object.prototype[Symbol.toPrimitive] = () => { throw 1 }; context.query({}).length',
+    harmless,
+  ],
+  [
+    'toJSON on every prototype',
+    'Object.prototype.toJSON = Array.prototype.toJSON = String.prototype.toJSON = Number.prototype.toJSON = () => "hacked"; context.stock.take({ a: 1 }); 1',
+    harmless,
+  ],
+  ['limits are not writable', 'try { context.limits.queries = 1e9 } catch (e) {}\ncontext.limits.queries', value(100)],
+  ['own methods on rows', 'const r = context.query({})[0]; r.__proto__.polluted = 1; 1', value(1)],
+];
+
+/** Leave something at work after the end. */
+const leftovers = [
+  ['endless promise chain', '(function f() { Promise.resolve().then(f) })(); 1', cpu],
+  ['endless async function', '(async () => { for (;;) await 0 })(); 1', cpu],
+  ['promise that is never settled', 'new Promise(() => {}); 1', value(1)],
+  ['await of a promise that is never settled', 'await new Promise(() => {})', ['exception']],
+  ['thenable that never answers', '({ then() {} })', ['exception']],
+  ['thenable that answers twice', '({ then(a, b) { a(1); a(2); b(3) } })', value(1)],
+  ['thenable that throws', '({ then() { throw new Error("x") } })', ['exception']],
+  ['thenable of thenables', 'const t = { then(f) { f(t) } }; t', cpu],
+  ['a call that is not awaited', 'for (let i = 0; i < 50; i++) context.query({}); 1', value(1)],
+  ['a call after the result', 'setResult(1); Promise.resolve().then(() => context.query({})); 2', value(1)],
+  ['timers', 'setTimeout(() => {}, 1)', failed],
+  ['setInterval', 'for (let i = 0; i < 1e5; i++) setInterval(() => {}, 1)', failed],
+  ['queueMicrotask', 'queueMicrotask(() => {})', failed],
+  ['FinalizationRegistry', 'new FinalizationRegistry(() => {}).register({}, 1); 1', harmless],
+  ['WeakRef', 'new WeakRef({}).deref(); 1', harmless],
+  [
+    'generator left in the middle',
+    'function* g() { try { yield 1 } finally { for (;;); } }\nconst i = g(); i.next(); 1',
+    value(1),
+  ],
+  [
+    'async generator left in the middle',
+    'async function* g() { for (;;) yield 1 }\nconst i = g(); (await i.next()).value',
+    value(1),
+  ],
+  ['unhandled rejection', 'Promise.reject(new Error("x")); 1', harmless],
+  ['100,000 pending promises', 'for (let i = 0; i < 1e5; i++) new Promise(() => {}).then(() => {}); 1', harmless],
+  [
+    'handler of a global error',
+    'globalThis.onerror = globalThis.onunhandledrejection = () => 1; throw new Error("x")',
+    ['exception'],
+  ],
+];
+
+/** Burn CPU, with and without steps an interrupt reaches. */
+const hogs = [
+  ['while (true)', 'while (true);', cpu],
+  ['for with a catch', 'for (;;) { try { throw 1 } catch (e) {} }', cpu],
+  ['finally that goes on', 'for (;;) { try { for (;;); } finally { continue } }', cpu],
+  [
+    'recursion with a catch',
+    '(function f() { try { f() } catch (e) { f() } })()',
+    [...cpu, 'exception', 'exceededMemory'],
+  ],
+  ['join of a huge array', 'Array(1e9).join("x")', [...cpu, ...failed]],
+  ['text of a huge array', '"" + Array(1e9)', [...cpu, ...failed]],
+  ['indexOf of a huge length', '[].indexOf.call({ length: 9e15 }, 1)', [...cpu, ...failed, 'ok']],
+  ['lastIndexOf of a huge length', '[].lastIndexOf.call({ length: 9e15 }, 1)', [...cpu, ...failed, 'ok']],
+  ['fill of a huge array', 'Array(4e9).fill(1)', [...cpu, ...failed]],
+  ['reverse of a huge length', 'Array.prototype.reverse.call({ length: 9e15 })', [...cpu, ...failed, 'ok']],
+  ['includes in a huge array', 'Array(4e9).includes(1)', [...cpu, ...failed, 'ok']],
+  ['Math.max over a huge array', 'Math.max.apply(null, Array(1e8))', [...cpu, ...failed]],
+  ['catastrophic regular expression', '/^(a+)+$/.test("a".repeat(50) + "b")', cpu],
+  ['another catastrophic one', '"a".repeat(50).split(/^(a|a)*b/)', [...cpu, 'ok']],
+  [
+    'regular expression with lookbehind',
+    '/(?<=(a+)+)b/.test("a".repeat(5000) + "c")',
+    [...cpu, 'ok', 'syntaxError', 'exception'],
+  ],
+  ['replace that never ends', '"a".repeat(1e5).replace(/(.*)*x/g, "")', [...cpu, ...failed, 'ok']],
+  ['sort with an evil comparator', 'Array.from({ length: 1e5 }, (_, i) => i).sort(() => { for (;;); })', cpu],
+  [
+    'sort that never agrees',
+    'Array.from({ length: 1e6 }, (_, i) => i).sort(() => Math.random() - 0.5); 1',
+    [...cpu, ...failed, 'ok'],
+  ],
+  ['BigInt power', '11n ** 711111111n', [...cpu, ...failed]],
+  ['BigInt to text', '(7n ** 400000n).toString().length', [...cpu, ...failed, 'ok']],
+  ['BigInt from text', 'BigInt("9".repeat(2e6)) > 1n', [...cpu, ...failed, 'ok']],
+  ['valueOf loop', '+{ valueOf() { for (;;); } }', cpu],
+  ['toString of a thrown value', 'throw { toString() { for (;;); } }', [...cpu, 'exception']],
+  ['getter of a thrown value', 'throw { get message() { for (;;); } }', cpu],
+  ['toJSON of the value', '({ toJSON() { for (;;); } })', cpu],
+  ['getter in the value', '({ get a() { for (;;); } })', cpu],
+  ['proxy as the value', 'new Proxy({}, { ownKeys() { for (;;); } })', [...cpu, ...failed, 'ok']],
+  ['toJSON of an argument', 'context.query({ toJSON() { for (;;); } })', cpu],
+  ['getter in a log line', 'log({ get a() { for (;;); } })', cpu],
+  ['iterator that never ends', '[...{ *[Symbol.iterator]() { for (;;) yield 1 } }]', memory],
+  ['Array.from of an endless iterator', 'Array.from({ *[Symbol.iterator]() { for (;;) yield 1 } })', memory],
+  ['endless proxy chain', 'let p = {}; for (let i = 0; i < 1e5; i++) p = new Proxy(p, {}); p.x', harmless],
+  ['endless prototype chain', 'let o = {}; for (let i = 0; i < 1e5; i++) o = Object.create(o); o.x; 1', harmless],
+  ['nested toString', 'let a = [1]; for (let i = 0; i < 60; i++) a = [a, a]; "" + a', [...cpu, ...failed]],
+  ['Date parsing', 'for (let i = 0; i < 1e7; i++) Date.parse("x".repeat(1000))', cpu],
+  ['repeat and count', '"ab".repeat(1e7).split("a").length', [...cpu, ...memory, 'ok']],
+  ['normalize', '"\\u0301".repeat(2e6).normalize("NFD").length', [...cpu, ...memory, 'ok']],
+  ['busy waiting for the clock', 'const t = Date.now(); while (Date.now() < t + 60000);', cpu],
+  ['logging without an end', 'for (;;) log("x")', cpu],
+];
+
+/** Hold more than the limit. */
+const hoarders = [
+  ['strings', 'const a = []; for (;;) a.push("x".repeat(1e6) + a.length)', memory],
+  ['doubling a string', 'let s = "x"; for (;;) s += s', [...memory, 'exceededOutput']],
+  ['doubling and flattening', 'let s = "x"; for (;;) { s += s; s.charCodeAt(0) }', memory],
+  ['arrays', 'const a = []; for (;;) a.push([a.length])', memory],
+  ['concat', 'let a = [1]; for (;;) a = a.concat(a)', memory],
+  ['objects with many keys', 'const o = {}; for (let i = 0; ; i++) o["k" + i] = i', memory],
+  ['typed arrays', 'const a = []; for (;;) a.push(new Uint8Array(1 << 22).fill(7))', memory],
+  ['one huge typed array', 'new Uint8Array(2 ** 31)', memory],
+  ['ArrayBuffer', 'const a = []; for (;;) a.push(new ArrayBuffer(1 << 24))', memory],
+  [
+    'resizable buffer',
+    'const b = new ArrayBuffer(8, { maxByteLength: 2 ** 30 }); b.resize(2 ** 30); 1',
+    [...memory, 'ok'],
+  ],
+  ['Map', 'const m = new Map(); for (let i = 0; ; i++) m.set(i, { i })', memory],
+  ['Set of strings', 'const s = new Set(); for (let i = 0; ; i++) s.add("key " + i)', memory],
+  ['closures', 'const a = []; for (;;) { const b = new Array(100); a.push(() => b) }', memory],
+  ['split into characters', '"x".repeat(1 << 24).split("").length', [...memory, 'ok']],
+  ['split by an empty expression', '"x".repeat(1 << 22).split(/x?/).length', [...memory, 'ok']],
+  ['replace that grows', '"a".repeat(1 << 22).replace(/a/g, "b".repeat(48)).length', [...memory, 'ok']],
+  ['encodeURIComponent', 'encodeURIComponent("\\u4e2d".repeat(1 << 24)).length', [...memory, 'ok']],
+  ['toUpperCase of a long string', '"ß".repeat(1 << 24).toUpperCase().length', [...memory, 'ok']],
+  ['padStart', '"x".padStart(2 ** 29).length', [...memory, 'ok']],
+  ['repeat of the largest length', '"x".repeat(2 ** 30)', memory],
+  ['deep recursion', '(function f() { f() })()', failed],
+  ['deep recursion with large frames', '(function f(...a) { return f(...a, 1, 2, 3, 4, 5, 6, 7, 8) })()', failed],
+  ['deep recursion in a getter', 'const o = { get a() { return this.a } }; o.a', failed],
+  ['deep recursion in a proxy', 'const p = new Proxy({}, { get: (t, k, r) => r[k] }); p.x', failed],
+  ['deep recursion in toJSON', 'const o = { toJSON() { return JSON.stringify(o) } }; JSON.stringify(o)', failed],
+  [
+    'catching the memory error and going on',
+    'const a = []; for (;;) try { for (;;) a.push(new Array(1e5).fill(1)) } catch (e) {}',
+    memory,
+  ],
+  [
+    'JSON of a tree that shares',
+    'let o = {}; for (let i = 0; i < 60; i++) o = { a: o, b: o }; JSON.stringify(o)',
+    memory,
+  ],
+  [
+    'regular expression with a huge quantifier',
+    'new RegExp("(a{1000}){1000}{1000}".replace("}{1000}{", "}{1000}|{")).test("a")',
+    harmless,
+  ],
+  ['symbols', 'for (let i = 0; ; i++) Symbol.for("s" + i)', memory],
+  ['500,000 row arguments', 'context.stock.take(Array.from({ length: 500000 }, (_, i) => ({ i }))); 1', harmless],
+];
+
+/** Break what crosses: values, errors, arguments, logs. */
+const traps = [
+  ['cyclic value', 'const a = {}; a.a = a; a', ['exception']],
+  ['function as value', '() => 1', { value: undefined }],
+  ['symbol as value', 'Symbol("x")', { value: undefined }],
+  ['bigint as value', '10n', value('10')],
+  ['NaN and Infinity as value', '[NaN, Infinity, -0]', value([null, null, 0])],
+  ['sparse array as value', '[, 1, ,]', value([null, 1, null])],
+  ['key __proto__ in the value', 'JSON.parse(\'{"__proto__":{"polluted":1},"a":1}\')', value({ a: 1 })],
+  [
+    'key constructor in the value',
+    '({ constructor: { prototype: { polluted: 1 } } })',
+    value({ constructor: { prototype: { polluted: 1 } } }),
+  ],
+  ['key toJSON in the value', '({ toJSON: "no function", a: 1 })', value({ toJSON: 'no function', a: 1 })],
+  ['then in the value', '({ a: { then: 1 } })', value({ a: { then: 1 } })],
+  ['value with a newline and separators', '"a\\nb\\r\\u2028\\u2029\\0"', value('a\nb\r\u2028\u2029\0')],
+  ['lone surrogates', '"\\ud800"', harmless],
+  ['very long value', '"x".repeat(1e7)', ['exceededOutput', 'exceededMemory']],
+  ['very deep value', 'let a = []; for (let i = 0; i < 1e5; i++) a = [a]; a', [...failed, 'ok', 'exceededOutput']],
+  [
+    'value that changes while it is read',
+    'let n = 0; ({ get a() { return n++ }, get b() { return n++ } })',
+    value({ a: 0, b: 1 }),
+  ],
+  ['value that forges the wire', '"k5:hello\\n{}\\n[]"', value('k5:hello\n{}\n[]')],
+  ['setResult with a hostile toJSON', 'setResult({ toJSON() { throw new Error("x") } })', ['exception']],
+  ['hostile toJSON that calls the host', '({ toJSON() { return context.query({}).length } })', value(1)],
+  ['error with a 10 MB message', 'throw new Error("x".repeat(1e7))', ['exception', 'exceededMemory']],
+  [
+    'error with a hostile name',
+    'const e = new Error("m"); Object.defineProperty(e, "name", { get() { throw 1 } }); throw e',
+    ['exception'],
+  ],
+  [
+    'error with a forged stack',
+    'const e = new Error("m"); e.stack = "at x (script:99999:1)\\n".repeat(1e4); throw e',
+    ['exception'],
+  ],
+  [
+    'error whose stack is an object',
+    'const e = new Error("m"); e.stack = { toString() { for (;;); } }; throw e',
+    ['exception'],
+  ],
+  ['thrown proxy', 'throw new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 2 } })', ['exception']],
+  ['thrown null-prototype object', 'throw Object.create(null)', ['exception']],
+  ['thrown function', 'throw () => 1', ['exception']],
+  ['thrown undefined', 'throw undefined', ['exception']],
+  [
+    'forged memory error',
+    'const e = new Error("out of memory"); e.name = "InternalError"; throw e',
+    ['exception', 'exceededMemory'],
+  ],
+  ['argument with a getter', 'context.stock.take({ get a() { return 1 } })', harmless],
+  ['argument with a throwing getter', 'context.stock.take({ get a() { throw new Error("x") } })', ['exception']],
+  ['cyclic argument', 'const a = []; a.push(a); context.stock.take(a)', ['exception']],
+  ['argument of 50 MB', 'context.stock.take("x".repeat(5e7))', [...failed]],
+  ['argument with __proto__', 'context.stock.take(JSON.parse(\'{"__proto__":{"polluted":1}}\'))', harmless],
+  [
+    'argument with 100,000 keys',
+    'const o = {}; for (let i = 0; i < 1e5; i++) o["k" + i] = 1; context.stock.take(o); 1',
+    harmless,
+  ],
+  ['argument that is a proxy', 'context.stock.take(new Proxy([1], {}))', harmless],
+  [
+    'argument that is a revoked proxy',
+    'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); context.stock.take(proxy)',
+    failed,
+  ],
+  ['argument that is a thenable', 'context.stock.take({ then(f) { f(1) } }); 1', value(1)],
+  ['log of a cyclic object', 'const a = {}; a.a = a; log(a); 1', value(1)],
+  ['log of a hostile object', 'log({ toJSON() { throw 1 }, toString() { throw 2 } }); 1', value(1)],
+  ['log of 10 MB', 'log("x".repeat(1e7)); 1', harmless],
+  ['log of control characters', 'log("\\u001b[2J\\0\\r\\n"); 1', value(1)],
+];
+
+/** Break the parser or the compiler. */
+const bombs = [
+  ['eval of 100,000 brackets', 'eval("(".repeat(1e5))', failed],
+  ['eval of nested arrays', 'eval("[".repeat(1e5) + "]".repeat(1e5))', [...failed, 'ok']],
+  ['source of 20,000 brackets', '('.repeat(20_000) + ')'.repeat(20_000), ['syntaxError', ...failed]],
+  ['source of nested functions', 'function f() {'.repeat(3_000) + '}'.repeat(3_000), harmless],
+  ['source of nested templates', '`${'.repeat(2_000) + '1' + '}`'.repeat(2_000), harmless],
+  ['long chain of additions', Array(20_000).fill('1').join('+'), [...harmless]],
+  ['long chain of else if', 'if (0) {}' + ' else if (0) {}'.repeat(3_000), harmless],
+  ['closing the wrapper', '}); globalThis.leak = 1; (function () {', ['syntaxError']],
+  ['closing the wrapper with a comment', '} /* */ ) ; ( { //', ['syntaxError']],
+  ['open comment', '1 /*', ['syntaxError']],
+  ['open template', '`${', ['syntaxError']],
+  ['html comment', '<!-- \n1', ['syntaxError', 'ok']],
+  ['huge number of variables', Array.from({ length: 5_000 }, (_, i) => `var v${i} = ${i};`).join('') + '1', value(1)],
+  ['regular expression bomb', 'new RegExp("(".repeat(5e4) + ")".repeat(5e4))', [...failed, 'ok']],
+  ['new Function that closes itself', 'new Function("}); globalThis.leak = 1; (function () {")', harmless],
+  ['JSON.parse of 200,000 brackets', 'JSON.parse("[".repeat(2e5) + "]".repeat(2e5)); 1', [...failed, 'ok']],
+  [
+    'JSON.parse of 100,000 objects',
+    'JSON.parse("[" + Array(1e5).fill("{\\"a\\":1}").join() + "]").length',
+    [...harmless],
+  ],
+  ['types that never end', 'type A<T> = T extends 0 ? A<T> : A<[T]>; 1', harmless, { language: 'typescript' }],
+  ['return outside', 'return 5', harmless],
+  ['await in a parameter', 'function f(a = await 1) {} 1', harmless],
+];
+
+/** Abuse the bridge. */
+const bridgeAbuse = [
+  ['100,000 queries', 'for (let i = 0; i < 1e5; i++) context.query({})', ['exceededCalls']],
+  [
+    '100,000 queries that are not awaited',
+    'for (let i = 0; i < 1e5; i++) (async () => context.query({}))()',
+    ['exceededCalls'],
+  ],
+  ['catching the limit', 'for (;;) try { context.query({}) } catch (e) {}', ['exceededCalls']],
+  ['mails without an end', 'for (;;) context.sendEmail({ to: "a@b" })', ['exceededCalls']],
+  ['a mail to 1,000', 'context.sendEmail({ to: Array(1000).fill("a@b") })', ['exceededCalls']],
+  ['writes without an end', 'for (;;) context.execute([{ op: "delete" }])', ['exceededCalls']],
+  ['a write of 20,000 rows', 'context.execute(Array(20000).fill({ op: "delete" }))', ['exceededCalls']],
+  ['a method that is not there', 'context.nothing({})', ['exception']],
+  ['a service that is not there', 'context.payroll.pay()', ['exception']],
+  ['a method of a prototype', 'context.stock.constructor("x")', harmless],
+  ['__proto__ as a service', 'context.__proto__.take', { value: undefined }],
+  ['another tenant in the query', 'context.query({ tenantId: "globex", entity: "x" }).length', value(1)],
+  ['changing context.tenantId', 'context.tenantId = "globex"; context.query({}); context.tenantId', value('globex')],
+  [
+    'calling from a getter during a call',
+    'context.stock.take({ get a() { return context.query({}).length } }); 1',
+    value(1),
+  ],
+  [
+    'calling from toJSON during a call',
+    'context.stock.take({ toJSON() { context.query({}); return 1 } }); 1',
+    value(1),
+  ],
+  [
+    'call with this replaced',
+    'context.query.call(null, {}).length + context.query.apply(undefined, [{}]).length',
+    value(2),
+  ],
+  ['call as a constructor', 'new context.query({}); 1', harmless],
+  ['1,000 arguments', 'context.stock.take(...Array(1000).fill(1)); 1', value(1)],
+  ['no arguments', 'context.stock.take(); context.query(); 1', value(1)],
+  [
+    'overwritten limits',
+    'Object.defineProperty(context, "limits", { value: { queries: 1e9 } }); for (;;) context.query({})',
+    ['exceededCalls'],
+  ],
+  ['a reply of 4 MB', 'context.stock.large().length', [...harmless], {}],
+  ['a reply that is no JSON', 'context.stock.odd()', ['exception']],
+  ['a call that never returns', 'context.stock.hang()', ['exceededWall'], { limits: { wallMs: 200 } }],
+];
+
+/** Look at the environment. */
+const probes = [
+  [
+    'clock resolution',
+    'const t = []; for (let i = 0; i < 1e4; i++) t.push(Date.now()); t.every((x) => Number.isInteger(x))',
+    value(true),
+  ],
+  ['no performance', 'typeof performance', value('undefined')],
+  ['no shared memory', 'typeof SharedArrayBuffer + typeof Atomics', value('undefinedundefined')],
+  ['no Intl of the host or a harmless one', 'typeof Intl', harmless],
+  ['no locale of the host', 'typeof navigator', value('undefined')],
+  ['no environment', 'typeof globalThis.env + typeof globalThis.argv', value('undefinedundefined')],
+  ['memory is empty', 'const b = new Uint8Array(1 << 16); b.every((x) => x === 0)', value(true)],
+  ['uninitialised strings', 'new TextDecoder().decode(new Uint8Array(9))', failed],
+  [
+    'error messages name no path',
+    'let r = ""; for (const s of ["null.x", "x.y.z", "JSON.parse(\\"{\\")", "new Array(-1)"]) try { eval(s) } catch (e) { r += e.message + e.stack }\n/\\/(home|usr|tmp|var|root)|node_modules|dist\\b|file:/.test(r)',
+    value(false),
+  ],
+  ['random numbers are not those of the run before', 'Math.random() !== context.record.lastRandom', value(true)],
+  [
+    'function names of our own',
+    'let s = ""; try { (function f() { f() })() } catch (e) { s = String(e.stack) }\n/prelude|hostCall|thread/.test(s)',
+    harmless,
+  ],
+  ['user and tenant are what they are', '[context.tenantId, context.userId]', value(['acme', null])],
+];
+
+/** Every program: `{ category, title, source, expected, run }`. */
+export const programs = Object.entries({
+  'host reach': hostReach,
+  pollution,
+  leftovers,
+  'CPU hogs': hogs,
+  'memory hogs': hoarders,
+  'serialisation traps': traps,
+  'parser bombs': bombs,
+  'bridge abuse': bridgeAbuse,
+  'environment probes': probes,
+}).flatMap(([category, list]) =>
+  list.map(([title, source, expected, run = {}]) => ({ category, title, source, expected, run })),
+);
