@@ -1,7 +1,6 @@
 // The actions as those who look after them see them: listed in pages, run again, replayed, cancelled; each by one
 // statement that names the state it starts from.
 import { randomUUID } from 'node:crypto';
-import { ActionsModule } from '../../libs/sandbox/src/actions/actions.module.js';
 import { ActionsService } from '../../libs/sandbox/src/actions/actions.service.js';
 import { QUEUE_BACKEND, type QueueBackend } from '../../libs/sandbox/src/queue/queue-backend.js';
 import { ScriptsService } from '../../libs/sandbox/src/scripts/scripts.service.js';
@@ -15,7 +14,7 @@ let scriptId: string;
 
 beforeAll(async () => {
   await fixture.start();
-  instance = await fixture.instance({ imports: [ActionsModule] });
+  instance = await fixture.instance();
   actions = instance.module.get(ActionsService);
   backend = instance.module.get(QUEUE_BACKEND);
   const deploy = { name: 'total', entity: 'order', on: ['create' as const], source: '1' };

@@ -4,15 +4,16 @@ import { randomBytes } from 'node:crypto';
 import { Global, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { ActionsModule } from '../../libs/sandbox/src/actions/actions.module.js';
 import { ACTION_DISPATCHER, type ActionDispatcher } from '../../libs/sandbox/src/queue/action-dispatcher.js';
-import { QUEUE_BACKEND, type QueueBackend } from '../../libs/sandbox/src/queue/queue-backend.js';
+import { QUEUE_BACKEND } from '../../libs/sandbox/src/queue/queue-backend.js';
 import { createRedisQueueBackend } from '../../libs/sandbox/src/queue/redis/redis-queue-backend.js';
 import { SandboxEvents } from '../../libs/sandbox/src/events/sandbox-events.js';
 import type { NewAction } from '../../libs/sandbox/src/records/action.record.js';
 import { SANDBOX_OPTIONS, type SandboxModuleOptions } from '../../libs/sandbox/src/sandbox.options.js';
 import { resolveOptions } from '../../libs/sandbox/src/sandbox.options.resolve.js';
 import { createScriptCompiler } from '../../libs/sandbox/src/scripts/compiler/compiler.js';
-import { SCRIPT_COMPILER, type ScriptCompiler } from '../../libs/sandbox/src/scripts/compiler/script-compiler.js';
+import { SCRIPT_COMPILER } from '../../libs/sandbox/src/scripts/compiler/script-compiler.js';
 import { ScriptAccess } from '../../libs/sandbox/src/scripts/script-access.decorator.js';
 import { ScriptTrigger } from '../../libs/sandbox/src/scripts/script-trigger.decorator.js';
 import {
@@ -57,7 +58,6 @@ export interface Instance {
   readonly events: SandboxEvents;
   /** Actions that were handed to the dispatcher. */
   readonly dispatched: NewAction[];
-  close(): Promise<void>;
 }
 
 /** What an instance may have besides. */
@@ -72,7 +72,7 @@ export interface InstanceOptions {
 export class Fixture {
   readonly prefix = `t${randomBytes(5).toString('hex')}`;
   private readonly urls = new Map<string, string>();
-  private readonly instances: Instance[] = [];
+  private readonly cleanups: (() => Promise<void>)[] = [];
 
   constructor(readonly tenants: readonly string[] = ['acme', 'globex']) {}
 
@@ -103,42 +103,35 @@ export class Fixture {
     await backend.start();
     const events = new SandboxEvents();
     const compiler = createScriptCompiler();
-    const module = await Test.createTestingModule({
-      imports: [
-        globalModule([
-          { provide: TENANCY, useValue: tenancy },
-          { provide: SANDBOX_OPTIONS, useValue: resolveOptions({ tenancy, ...given.options }) },
-          { provide: QUEUE_BACKEND, useValue: backend },
-          { provide: SandboxEvents, useValue: events },
-          { provide: SCRIPT_COMPILER, useValue: compiler },
-          { provide: ACTION_DISPATCHER, useValue: dispatcher },
-          ...(given.providers ?? []),
-        ]),
-        TenancyModule,
-        ScriptsModule,
-        ...(given.imports ?? []),
-      ],
-    }).compile();
+    this.cleanups.push(async () => {
+      await compiler.close();
+      await backend.close();
+    });
+    const providers = [
+      { provide: TENANCY, useValue: tenancy },
+      { provide: SANDBOX_OPTIONS, useValue: resolveOptions({ tenancy, ...given.options }) },
+      { provide: QUEUE_BACKEND, useValue: backend },
+      { provide: SandboxEvents, useValue: events },
+      { provide: SCRIPT_COMPILER, useValue: compiler },
+      { provide: ACTION_DISPATCHER, useValue: dispatcher },
+      ...(given.providers ?? []),
+    ];
+    const imports = [globalModule(providers), ...(given.imports ?? [])];
+    const module = await Test.createTestingModule({ imports }).compile();
+    this.cleanups.push(() => module.close());
     await module.init();
-    const instance = { module, tenancy, events, dispatched, close: () => closeAll(module, backend, compiler) };
-    this.instances.push(instance);
-    return instance;
+    return { module, tenancy, events, dispatched };
   }
 
   async stop(): Promise<void> {
-    for (const instance of this.instances) await instance.close();
+    for (const cleanup of this.cleanups.reverse()) await cleanup();
   }
 }
 
-async function closeAll(module: TestingModule, backend: QueueBackend, compiler: ScriptCompiler): Promise<void> {
-  await module.close();
-  await compiler.close();
-  await backend.close();
-}
-
 function globalModule(providers: Provider[]) {
+  const stages = [TenancyModule, ScriptsModule, ActionsModule];
   @Global()
-  @Module({ providers, exports: providers })
+  @Module({ imports: stages, providers, exports: [...providers, ...stages] })
   class GlobalModule {}
   return GlobalModule;
 }

@@ -79,7 +79,7 @@ function problems(script: string, entity?: string): string[] {
     types: [],
   };
   const host = ts.createCompilerHost(options);
-  const { getSourceFile } = host;
+  const getSourceFile = host.getSourceFile.bind(host);
   host.getSourceFile = (name, languageVersion) =>
     name in files
       ? ts.createSourceFile(name, files[name] as string, languageVersion)
