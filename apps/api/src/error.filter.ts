@@ -9,6 +9,13 @@ const STATUS_OF: ReadonlyMap<string, number> = new Map([
   ['SANDBOX_UNKNOWN_TENANT', 404],
 ]);
 
+/** Codes of what Nest refuses by itself: a body that is no JSON, or too large; a path that there is not. */
+const CODE_OF: ReadonlyMap<number, string> = new Map([
+  [400, 'BAD_REQUEST'],
+  [404, 'NOT_FOUND'],
+  [413, 'BODY_TOO_LARGE'],
+]);
+
 /** Answers every error as a `Problem`. What is a fault of ours is logged, and told to nobody. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
@@ -24,14 +31,10 @@ export class ErrorFilter implements ExceptionFilter {
 
 function problemOf(error: unknown): Problem {
   if (error instanceof HttpException) return problemOfHttp(error);
-  const { status, code, message, type } = error as { status?: unknown; code?: string; message: string; type?: string };
-  if (error instanceof SandboxError) {
-    const known = STATUS_OF.get(error.code);
-    if (known !== undefined) return { statusCode: known, code: error.code, message: error.message };
-  }
-  // Errors of body-parser carry a status and a type: `entity.parse.failed`, `entity.too.large`.
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return { statusCode: status, code: type ? codeOfType(type) : (code ?? 'BAD_REQUEST'), message };
+  const known = error instanceof SandboxError ? STATUS_OF.get(error.code) : undefined;
+  if (known !== undefined) {
+    const { code, message } = error as SandboxError;
+    return { statusCode: known, code, message };
   }
   return { statusCode: 500, code: 'INTERNAL_ERROR', message: 'The server failed. Its log says why.' };
 }
@@ -40,8 +43,5 @@ function problemOfHttp(error: HttpException): Problem {
   const statusCode = error.getStatus();
   const body = error.getResponse();
   if (typeof body === 'object' && 'code' in body) return { statusCode, ...body } as Problem;
-  const code = statusCode === 404 ? 'NOT_FOUND' : statusCode === 400 ? 'BAD_REQUEST' : `HTTP_${statusCode}`;
-  return { statusCode, code, message: error.message };
+  return { statusCode, code: CODE_OF.get(statusCode) ?? `HTTP_${statusCode}`, message: error.message };
 }
-
-const codeOfType = (type: string) => type.replaceAll('.', '_').toUpperCase();
