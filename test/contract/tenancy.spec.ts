@@ -13,7 +13,12 @@ import { until } from '../support/processes.mjs';
 
 const IDS = ['acme', 'globex'] as const;
 const urls = new Map<string, string>();
-const optionsOf = (tenantId: string) => ({ type: 'postgres' as const, url: urls.get(tenantId) as string, poolSize: 3, extra: { allowExitOnIdle: true } });
+const optionsOf = (tenantId: string) => ({
+  type: 'postgres' as const,
+  url: urls.get(tenantId) as string,
+  poolSize: 3,
+  extra: { allowExitOnIdle: true },
+});
 const setup = (create: TenancyContractSetup['create']): TenancyContractSetup => ({
   create,
   tenants: IDS,
@@ -35,10 +40,10 @@ describe('databasePerTenant', () => {
     const listed: string[] = ['acme'];
     let asked = 0;
     const tenancy = databasePerTenant({ tenants: async () => ((asked += 1), [...listed]), dataSource: optionsOf });
-    await (await tenancy.lease('acme')).release();
+    (await tenancy.lease('acme')).release();
     await expect(tenancy.lease('globex')).rejects.toMatchObject({ code: 'SANDBOX_UNKNOWN_TENANT' });
     listed.push('globex');
-    await (await tenancy.lease('globex')).release();
+    (await tenancy.lease('globex')).release();
     expect(asked).toBe(3);
     await tenancy.close(0);
   });
@@ -150,7 +155,7 @@ class NaiveTenancy implements Tenancy {
     this.all.push(dataSource);
     await dataSource.initialize();
     this.owners.set(dataSource, key);
-    const opened = this.listeners.map((listener) => listener(this.leaseOf(key, dataSource, () => undefined)));
+    const opened = this.listeners.map(async (listener) => listener(this.leaseOf(key, dataSource, () => undefined)));
     if (this.fault === 'does not wait for listeners') return dataSource;
     try {
       await Promise.all(opened);

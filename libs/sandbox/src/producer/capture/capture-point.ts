@@ -67,7 +67,11 @@ export class CapturePoint {
     if (heard.length === 0) return underWatch(builder, statement);
     return inTransaction(builder, async (runner) => {
       await write.lockRows(runner);
-      const result = await withReturning(builder, write.returning(), () => underWatch(builder, statement));
+      const result = await withReturning(
+        builder,
+        (asked) => write.returning(asked),
+        () => underWatch(builder, statement),
+      );
       const changes = write.changes(result).filter(({ operation }) => heard.includes(operation));
       if (changes.length > 0) this.ports.buffers.add(runner, tenantId, changes.map(withOrigin(index)));
       return result;

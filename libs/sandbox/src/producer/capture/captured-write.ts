@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import type { Change, JsonRecord, Operation } from '../../protocol/change.js';
-import { INSERTED, returnsOld, setNames, type Row, type WatchedEntity } from './watched-entity.js';
+import { INSERTED, returnsOld, setNames, type Row, type Version, type WatchedEntity } from './watched-entity.js';
 import { dataSourceOf, type WriteBuilder } from './write-builder.js';
 
 /** What a builder does to the rows it meets. */
@@ -31,15 +31,21 @@ export class CapturedWrite {
     this.old = returnsOld(dataSourceOf(builder));
   }
 
-  /** What has to be in the statement's RETURNING, so that it says itself what it did. */
-  returning(): string {
+  /** The statement's RETURNING, so that it says itself what it did: what TypeORM `asked` for, and what we need besides. */
+  returning(asked: string): string {
     const { entity, builder } = this;
-    if (this.kind === 'insert') return entity.columns(builder, 'after');
-    if (this.kind === 'delete') return entity.columns(builder, 'before');
-    if (this.old) return `${entity.columns(builder, 'after', 'new.')}, ${entity.columns(builder, 'before', 'old.')}`;
+    const have = new Set(asked.split(', '));
+    const columns = [asked, entity.columns(builder, this.main, '', have)];
+    if (this.old && this.kind !== 'insert' && this.kind !== 'delete')
+      columns.push(entity.columns(builder, 'before', 'old.'));
     // A row that this statement inserted has never been locked or updated.
-    const inserted = this.kind === 'upsert' ? `, (xmax = 0) "${INSERTED}"` : '';
-    return entity.columns(builder, 'after') + inserted;
+    else if (this.kind === 'upsert') columns.push(`(xmax = 0) "${INSERTED}"`);
+    return columns.filter(Boolean).join(', ');
+  }
+
+  /** The version that the statement returns under the columns' own names. */
+  private get main(): Version {
+    return this.kind === 'delete' ? 'before' : 'after';
   }
 
   /**
@@ -57,7 +63,7 @@ export class CapturedWrite {
       builder.getParameters(),
     );
     for (const row of (await runner.query(sql, parameters)) as Row[]) {
-      const record = this.entity.take(row, 'before');
+      const record = this.entity.take(row, 'before', false);
       if (record) this.before.set(this.entity.recordId(record), record);
     }
   }
@@ -71,8 +77,8 @@ export class CapturedWrite {
   }
 
   private changeOf(row: Row): Change | undefined {
-    const after = this.entity.take(row, 'after');
-    const returned = this.entity.take(row, 'before');
+    const after = this.main === 'after' ? this.entity.take(row, 'after', true) : undefined;
+    const returned = this.entity.take(row, 'before', this.main === 'before');
     const inserted = row[INSERTED] === true;
     delete row[INSERTED];
     const id = this.entity.recordId((after ?? returned) as JsonRecord);

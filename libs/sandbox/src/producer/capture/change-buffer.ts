@@ -21,7 +21,7 @@ class ChangeBuffer {
     readonly tenantId: string,
     depth: number,
   ) {
-    this.marks = new Array<number>(depth).fill(0);
+    this.marks = Array.from({ length: depth }, () => 0);
   }
 }
 

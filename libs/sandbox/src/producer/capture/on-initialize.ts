@@ -18,6 +18,7 @@ export function onInitialize(listener: Listener): () => void {
 function wrapInitialize(): void {
   if (wrapped) return;
   wrapped = true;
+  // oxlint-disable-next-line typescript/unbound-method -- called below with the DataSource as `this`
   const { initialize } = DataSource.prototype;
   DataSource.prototype.initialize = async function (this: DataSource) {
     const result = await initialize.call(this);

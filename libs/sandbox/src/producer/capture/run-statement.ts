@@ -2,8 +2,10 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import { announceStatement } from './query-guard.js';
 import { dataSourceOf, writeBuildersOf, type WriteBuilder } from './write-builder.js';
 
-/** What builders that are being executed have to return besides what TypeORM asks for. */
-const returnings = new WeakMap<WriteBuilder, string>();
+/** Makes a RETURNING clause out of what TypeORM asks for. */
+type Returning = (asked: string) => string;
+
+const returnings = new WeakMap<WriteBuilder, Returning>();
 
 /** Builders whose statement is run under watch right now, whether or not a script listens. */
 const watched = new WeakSet<WriteBuilder>();
@@ -18,13 +20,13 @@ export async function underWatch<T>(builder: WriteBuilder, statement: () => Prom
   }
 }
 
-/** Runs a builder's statement with `columns` added to its RETURNING clause. */
+/** Runs a builder's statement with another RETURNING clause. */
 export async function withReturning<T>(
   builder: WriteBuilder,
-  columns: string,
+  returning: Returning,
   statement: () => Promise<T>,
 ): Promise<T> {
-  returnings.set(builder, columns);
+  returnings.set(builder, returning);
   try {
     return await statement();
   } finally {
@@ -83,8 +85,7 @@ export function patchWriteBuilders(dataSource: DataSource, executor: WriteExecut
     };
     prototype.createReturningExpression = function (this: WriteBuilder, type: string) {
       const asked = createReturningExpression.call(this, type);
-      const added = returnings.get(this);
-      return asked && added ? `${asked}, ${added}` : (added ?? asked);
+      return returnings.get(this)?.(asked) ?? asked;
     };
   }
 }

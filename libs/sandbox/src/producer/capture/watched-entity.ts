@@ -20,6 +20,7 @@ export class WatchedEntity {
   readonly name: string;
   private readonly fields: readonly Field[];
   private readonly internals: ReadonlySet<string>;
+  private readonly aliases: Readonly<Record<Version, readonly string[]>>;
 
   constructor(readonly entry: EntityEntry) {
     this.name = entry.name;
@@ -27,6 +28,8 @@ export class WatchedEntity {
     this.fields = entry.fields.filter(
       ({ column }) => column.isPrimary || (column.isSelect && !column.isVirtualProperty),
     );
+    const aliases = (version: Version) => this.fields.map((_, at) => ALIAS[version] + at);
+    this.aliases = { after: aliases('after'), before: aliases('before') };
     const { materializedPathColumn, nestedSetLeftColumn, nestedSetRightColumn } = entry.metadata;
     const internal = [materializedPathColumn, nestedSetLeftColumn, nestedSetRightColumn];
     this.internals = new Set(internal.flatMap((column) => (column ? [column.propertyPath] : [])));
@@ -38,27 +41,35 @@ export class WatchedEntity {
   }
 
   /**
-   * The columns of a row, each under a name of ours: TypeORM looks at the names it asked for and passes over these.
-   * No `AS`: TypeORM replaces property names in the text of some statements, and a property may be called `as`.
+   * The columns of a row, each under a name of ours: TypeORM looks at the names it asked for and passes over these. Left
+   * out are those that are `asked` for already, under their own names. No `AS`: TypeORM replaces property names in the
+   * text of some statements, and a property may be called `as`.
    */
-  columns(builder: WriteBuilder, version: Version, qualifier = ''): string {
-    return this.fields
-      .map((field, at) => `${qualifier}${builder.escape(field.databaseName)} "${ALIAS[version]}${at}"`)
-      .join(', ');
+  columns(builder: WriteBuilder, version: Version, qualifier = '', asked?: ReadonlySet<string>): string {
+    const columns = this.fields.flatMap((field, at) => {
+      const name = builder.escape(field.databaseName);
+      return asked?.has(name) ? [] : [`${qualifier}${name} "${ALIAS[version]}${at}"`];
+    });
+    return columns.join(', ');
   }
 
-  /** The record in a row, or `undefined` where the statement returned no such version. Takes the columns out of the row. */
-  take(row: Row, version: Version): JsonRecord | undefined {
+  /**
+   * The record in a row, or `undefined` where the statement returned no such version. Takes our columns out of the row;
+   * `own` says that those we left out are there under their own names.
+   */
+  take(row: Row, version: Version, own: boolean): JsonRecord | undefined {
     const record: JsonRecord = {};
     let exists = false;
-    this.fields.forEach((field, at) => {
-      const alias = ALIAS[version] + at;
-      const raw = row[alias];
-      delete row[alias];
-      if (raw === undefined) return;
+    for (let at = 0; at < this.fields.length; at++) {
+      const field = this.fields[at] as Field;
+      const alias = this.aliases[version][at] as string;
+      let raw = row[alias];
+      if (raw !== undefined) delete row[alias];
+      else if (own) raw = row[field.databaseName];
+      if (raw === undefined) continue;
       exists ||= raw !== null && field.column.isPrimary;
       setPath(record, field.name, wireOfRaw(field, raw));
-    });
+    }
     if (!exists) return undefined;
     if (!('id' in record)) record['id'] = this.recordId(record);
     return record;

@@ -16,11 +16,11 @@ export interface WriteBuilder {
   /** The DataSource in TypeORM 0.3. */
   readonly connection: DataSource;
   queryRunner?: QueryRunner;
-  execute(): Promise<{ raw: unknown }>;
+  execute: () => Promise<{ raw: unknown }>;
   escape(name: string): string;
   getParameters(): ObjectLiteral;
-  getQueryAndParameters(): [string, unknown[]];
-  createReturningExpression(type: string): string;
+  getQueryAndParameters: () => [string, unknown[]];
+  createReturningExpression: (type: string) => string;
   createWhereExpression(): string;
   getMainTableName(): string;
   getTableName(path: string): string;
