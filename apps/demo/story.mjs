@@ -103,10 +103,8 @@ async function showWhatHappened({ client, mail }, placed) {
   const burst = await finishedActions(client, ORDERS - 1);
   const began = Math.min(...burst.map(({ createdAt }) => Date.parse(createdAt)));
   const ended = Math.max(...burst.map(({ finishedAt }) => Date.parse(finishedAt)));
-  line(
-    `   acme: ${burst.length} actions, one after the other, all done ${seconds(ended - began)} after the first order`,
-  );
-  line('   globex: none');
+  const within = seconds(ended - began);
+  line(`   ${burst.length} actions in acme, one after the other, within ${within}; none in globex`);
   for (const tenant of TENANTS) await placeOrder(client, tenant, placed.get(tenant), ORDERS - 1);
   const actions = await finishedActions(client, ORDERS);
   await showOne(client, actions[0].id);
