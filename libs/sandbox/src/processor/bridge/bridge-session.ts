@@ -131,6 +131,7 @@ export class BridgeSession {
         giveUp.abort(error);
         reject(error);
       }, bridgeCallMs);
+      timer.unref();
     });
     try {
       return await Promise.race([this.dispatch(call, signal), late]);
