@@ -78,7 +78,10 @@ function initialise(native, data) {
   ];
   const result = spawnSync(join(native, 'bin', 'initdb'), args, { ...identity, encoding: 'utf8' });
   rmSync(passwordFile, { force: true });
-  if (result.status !== 0) throw new Error(`initdb failed: ${result.stderr || result.error}`);
+  if (result.status === 0) return;
+  const unnamed = /could not look up effective user ID (\d+)/.exec(result.stderr)?.[1];
+  if (unnamed) throw new Error(`PostgreSQL needs the user ${unnamed} to have a name: add it to /etc/passwd.`);
+  throw new Error(`initdb failed: ${result.stderr || result.error}`);
 }
 
 async function ready(url) {
