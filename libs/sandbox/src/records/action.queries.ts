@@ -139,3 +139,9 @@ where a.id = $1 and a.finished_at is not null
 returning ${COLUMNS}, change`,
   values: [id, newId],
 });
+
+/** Milliseconds that the oldest unfinished action has waited for being handed to the queue; no row where none waits. */
+export const relayLag = {
+  text: `select extract(epoch from now() - created_at) * 1000 as lag_ms from sandbox_action
+where finished_at is null and queued_at is null and status = 'pending' order by seq limit 1`,
+};
