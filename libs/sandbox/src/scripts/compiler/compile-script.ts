@@ -3,6 +3,7 @@ import type { CompiledScript } from '../../protocol/script.js';
 import { checkScript } from './checks.js';
 import { returnCompletionValue } from './completion.js';
 import { Edits } from './edits.js';
+import { lowerToEs5 } from './lower-es5.js';
 import { parseScript } from './parse.js';
 import type { CompileRequest, CompileResult } from './script-compiler.js';
 import { refuseTypes, stripTypes } from './strip-types.js';
@@ -38,7 +39,9 @@ function compileOrThrow({ source, language, engine }: CompileRequest): Omit<Comp
   if (source.startsWith('#!')) ['/', '/'].forEach((slash, at) => edits.put(at, slash));
   const { text, insertions } = edits.apply();
   if (language === 'typescript') checkStripped(text, async);
-  return { engine, code: text, async, positions: { kind: 'insertions', insertions } };
+  if (engine === 'quickjs') return { engine, code: text, async, positions: { kind: 'insertions', insertions } };
+  const { code, mappings } = lowerToEs5(text, insertions, source, async);
+  return { engine, code, async, positions: { kind: 'source-map', mappings } };
 }
 
 /** The parser's own stack is the only thing a nested source exhausts; everything else that is thrown is a fault of ours. */

@@ -1,0 +1,409 @@
+import { ArrayObj, HOLE } from '../arrays.js';
+import { construct, toNumeric, toText } from '../convert.js';
+import { machine, newArray, newObject, throwError } from '../machine.js';
+import type { Node } from '../syntax.js';
+import { FnObj, Obj, Prop, PLAIN, type Value, type Key } from '../values.js';
+import { compileFunction } from './compile.js';
+import { directEval } from './eval.js';
+import { Closure } from './functions.js';
+import { binaryOperator, typeOf, unaryOperator } from './operators.js';
+import {
+  type Assign,
+  deleteMember,
+  dynamicHolder,
+  type Evaluate,
+  readMember,
+  readVariable,
+  writeMember,
+  writeVariable,
+} from './references.js';
+import { resolve, type Scope } from './scope.js';
+import { getMember } from '../convert.js';
+import { newRegExp } from '../library/regexp.js';
+
+type Compile = (node: Node, scope: Scope) => Evaluate;
+
+/** Turns an expression into a closure that evaluates it. */
+export function compileExpression(node: Node, scope: Scope): Evaluate {
+  return COMPILERS[node.type]!(node, scope);
+}
+
+const COMPILERS: Readonly<Record<string, Compile>> = {
+  Literal: literal,
+  Identifier: (node, scope) => readVariable(node.name, resolve(node.name, scope), node.start),
+  ThisExpression: (node, scope) => readVariable('this', { ...resolve('this', scope), dynamic: [] }, node.start),
+  MemberExpression: member,
+  CallExpression: callExpression,
+  NewExpression: newExpression,
+  BinaryExpression: binary,
+  LogicalExpression: logical,
+  ConditionalExpression: conditional,
+  AssignmentExpression: assignment,
+  UpdateExpression: update,
+  UnaryExpression: unary,
+  SequenceExpression: sequence,
+  ArrayExpression: arrayLiteral,
+  ObjectExpression: objectLiteral,
+  FunctionExpression: functionExpression,
+};
+
+function literal(node: Node): Evaluate {
+  const { value } = node as { value: unknown };
+  if (value instanceof RegExp) {
+    const end = node.raw.lastIndexOf('/');
+    return () => newRegExp(node.raw.slice(1, end), node.raw.slice(end + 1));
+  }
+  return () => value as Value;
+}
+
+function member(node: Node, scope: Scope): Evaluate {
+  const object = compileExpression(node.object, scope);
+  const position = node.property.start;
+  if (node.computed) {
+    const key = compileExpression(node.property, scope);
+    return (env) => readMember(object(env), key(env), position);
+  }
+  const { name } = node.property;
+  if (name === 'length') return (env) => readLength(object(env), position);
+  return (env) => {
+    const target = object(env);
+    machine.frame!.position = position;
+    return target instanceof Obj ? target.get(name) : getMember(target, name);
+  };
+}
+
+function readLength(target: Value, position: number): Value {
+  if (target instanceof ArrayObj && !target.exotic) return target.length;
+  if (typeof target === 'string') return target.length;
+  machine.frame!.position = position;
+  return getMember(target, 'length');
+}
+
+/** The key of a member expression. */
+function keyOf(node: Node, scope: Scope): Evaluate {
+  if (node.computed) return compileExpression(node.property, scope);
+  const { name } = node.property;
+  return () => name;
+}
+
+function compileArguments(nodes: readonly Node[], scope: Scope): (env: Parameters<Evaluate>[0]) => Value[] {
+  const args = nodes.map((node) => compileExpression(node, scope));
+  const [first, second, third] = args;
+  if (!first) return () => [];
+  if (!second) return (env) => [first(env)];
+  if (!third) return (env) => [first(env), second(env)];
+  return (env) => {
+    const values: Value[] = [];
+    for (const arg of args) values.push(arg(env));
+    return values;
+  };
+}
+
+function callExpression(node: Node, scope: Scope): Evaluate {
+  if (node.callee.type === 'MemberExpression') return methodCall(node, scope);
+  if (node.callee.name === '__awaiter' || node.callee.name === '__generator') return coreCall(node, scope);
+  const args = compileArguments(node.arguments, scope);
+  const position = node.callee.start;
+  const callee = compileExpression(node.callee, scope);
+  const self = withObject(node.callee, scope);
+  const direct = node.callee.type === 'Identifier' && node.callee.name === 'eval';
+  const name = calleeName(node.callee);
+  return (env) => {
+    const target = callee(env);
+    const values = args(env);
+    machine.frame!.position = position;
+    if (!(target instanceof FnObj)) return throwError('TypeError', `${name} is not a function`);
+    if (direct && isEval(target)) return directEval(values[0], scope, env);
+    return target.call(self?.(env), values);
+  };
+}
+
+/** A function found through `with (object)` is called on that object. */
+function withObject(callee: Node, scope: Scope): Evaluate | undefined {
+  if (callee.type !== 'Identifier') return undefined;
+  const binding = resolve(callee.name, scope);
+  return binding.dynamic.length > 0 ? (env) => dynamicHolder(callee.name, binding, env)?.object : undefined;
+}
+
+function isEval(target: FnObj): boolean {
+  return (target as { isEval?: boolean }).isEval === true;
+}
+
+function methodCall(node: Node, scope: Scope): Evaluate {
+  const object = compileExpression(node.callee.object, scope);
+  const key = keyOf(node.callee, scope);
+  const args = compileArguments(node.arguments, scope);
+  const position = node.callee.property.start;
+  const name = calleeName(node.callee);
+  const fixed = node.callee.computed ? undefined : node.callee.property.name;
+  return (env) => {
+    const self = object(env);
+    let target: Value;
+    if (fixed !== undefined && self instanceof Obj) {
+      machine.frame!.position = position;
+      target = self.get(fixed);
+    } else {
+      target = readMember(self, key(env), position);
+    }
+    const values = args(env);
+    machine.frame!.position = position;
+    if (target instanceof FnObj) return target.call(self, values);
+    return throwError('TypeError', `${name} is not a function`);
+  };
+}
+
+function calleeName(node: Node): string {
+  if (node.type === 'Identifier') return node.name;
+  if (node.type === 'ThisExpression') return 'this';
+  if (node.type === 'MemberExpression' && !node.computed) return `${calleeName(node.object)}.${node.property.name}`;
+  if (node.type === 'MemberExpression') return `${calleeName(node.object)}[...]`;
+  return '(intermediate value)';
+}
+
+function newExpression(node: Node, scope: Scope): Evaluate {
+  const callee = compileExpression(node.callee, scope);
+  const args = compileArguments(node.arguments, scope);
+  const name = calleeName(node.callee);
+  return (env) => {
+    const target = callee(env);
+    const values = args(env);
+    machine.frame!.position = node.start;
+    if (target instanceof FnObj && target.construct) return construct(target, values);
+    return throwError('TypeError', `${name} is not a constructor`);
+  };
+}
+
+function binary(node: Node, scope: Scope): Evaluate {
+  const left = compileExpression(node.left, scope);
+  const right = compileExpression(node.right, scope);
+  const operate = binaryOperator(node.operator);
+  const position = node.start;
+  switch (node.operator) {
+    case '===':
+      return (env) => left(env) === right(env);
+    case '!==':
+      return (env) => left(env) !== right(env);
+    case '<':
+      return (env) => {
+        const a = left(env);
+        const b = right(env);
+        return typeof a === 'number' && typeof b === 'number' ? a < b : guarded(operate, a, b, position);
+      };
+    case '+':
+      return (env) => {
+        const a = left(env);
+        const b = right(env);
+        return typeof a === 'number' && typeof b === 'number' ? a + b : guarded(operate, a, b, position);
+      };
+    default:
+      return (env) => guarded(operate, left(env), right(env), position);
+  }
+}
+
+function guarded(operate: (a: Value, b: Value) => Value, a: Value, b: Value, position: number): Value {
+  machine.frame!.position = position;
+  return operate(a, b);
+}
+
+function logical(node: Node, scope: Scope): Evaluate {
+  const left = compileExpression(node.left, scope);
+  const right = compileExpression(node.right, scope);
+  return node.operator === '&&' ? (env) => left(env) && right(env) : (env) => left(env) || right(env);
+}
+
+function conditional(node: Node, scope: Scope): Evaluate {
+  const test = compileExpression(node.test!, scope);
+  const consequent = compileExpression(node.consequent, scope);
+  const alternate = compileExpression(node.alternate!, scope);
+  return (env) => (test(env) ? consequent(env) : alternate(env));
+}
+
+/** A place that can be read and assigned: the object and key are evaluated once. */
+interface Reference {
+  locate(env: Parameters<Evaluate>[0]): { object: Value; key: Value };
+  read(env: Parameters<Evaluate>[0], at: { object: Value; key: Value }): Value;
+  write(env: Parameters<Evaluate>[0], at: { object: Value; key: Value }, value: Value): void;
+}
+
+const NOWHERE = { object: undefined, key: undefined };
+
+function reference(node: Node, scope: Scope): Reference {
+  if (node.type === 'Identifier') {
+    const binding = resolve(node.name, scope);
+    const read = readVariable(node.name, binding, node.start);
+    const write = writeVariable(node.name, binding, node.start, scope);
+    return { locate: () => NOWHERE, read: (env) => read(env), write: (env, _at, value) => write(env, value) };
+  }
+  if (node.type !== 'MemberExpression') return notAssignable(node);
+  const object = compileExpression(node.object, scope);
+  const key = keyOf(node, scope);
+  const position = node.property.start;
+  return {
+    locate: (env) => ({ object: object(env), key: key(env) }),
+    read: (_env, at) => readMember(at.object, at.key, position),
+    write: (_env, at, value) => writeMember(at.object, at.key, value, position, scope.strict),
+  };
+}
+
+function notAssignable(node: Node): Reference {
+  const fail = (): never => {
+    machine.frame!.position = node.start;
+    return throwError('ReferenceError', 'Invalid left-hand side in assignment');
+  };
+  return { locate: fail, read: fail, write: fail };
+}
+
+/** What a plain `=` does with its left side; also the head of `for (x in ...)`. */
+export function compileAssign(node: Node, scope: Scope): Assign {
+  const { locate, write } = reference(node, scope);
+  return (env, value) => write(env, locate(env), value);
+}
+
+function assignment(node: Node, scope: Scope): Evaluate {
+  const right = compileNamed(node.right, scope, node.left.type === 'Identifier' ? node.left.name : '');
+  if (node.operator !== '=') return compoundAssignment(node, scope, right);
+  if (node.left.type === 'Identifier') {
+    const write = writeVariable(node.left.name, resolve(node.left.name, scope), node.left.start, scope);
+    return (env) => {
+      const value = right(env);
+      write(env, value);
+      return value;
+    };
+  }
+  const { locate, write } = reference(node.left, scope);
+  return (env) => {
+    const at = locate(env);
+    const value = right(env);
+    write(env, at, value);
+    return value;
+  };
+}
+
+function compoundAssignment(node: Node, scope: Scope, right: Evaluate): Evaluate {
+  const operate = binaryOperator(node.operator.slice(0, -1));
+  const { locate, read, write } = reference(node.left, scope);
+  return (env) => {
+    const at = locate(env);
+    const before = read(env, at);
+    const value = guarded(operate, before, right(env), node.start);
+    write(env, at, value);
+    return value;
+  };
+}
+
+function update(node: Node, scope: Scope): Evaluate {
+  const { locate, read, write } = reference(node.argument!, scope);
+  const step = node.operator === '++' ? 1 : -1;
+  const { prefix } = node;
+  return (env) => {
+    const at = locate(env);
+    const value = read(env, at);
+    const before = typeof value === 'number' ? value : toNumeric(value);
+    const after = typeof before === 'bigint' ? before + BigInt(step) : before + step;
+    write(env, at, after);
+    return prefix ? after : before;
+  };
+}
+
+function unary(node: Node, scope: Scope): Evaluate {
+  const argument = node.argument!;
+  if (node.operator === 'delete') return deletion(argument, scope);
+  if (node.operator === 'typeof' && argument.type === 'Identifier') {
+    const read = readVariable(argument.name, resolve(argument.name, scope), argument.start, true);
+    return (env) => typeOf(read(env));
+  }
+  const operate = unaryOperator(node.operator);
+  const operand = compileExpression(argument, scope);
+  return (env) => operate(operand(env));
+}
+
+function deletion(argument: Node, scope: Scope): Evaluate {
+  if (argument.type === 'MemberExpression') {
+    const object = compileExpression(argument.object, scope);
+    const key = keyOf(argument, scope);
+    const position = argument.property.start;
+    return (env) => {
+      const target = object(env);
+      const name = key(env);
+      machine.frame!.position = position;
+      return deleteMember(target, name, scope.strict);
+    };
+  }
+  if (argument.type !== 'Identifier') {
+    const operand = compileExpression(argument, scope);
+    return (env) => {
+      operand(env);
+      return true;
+    };
+  }
+  return deleteVariable(argument.name, scope);
+}
+
+function deleteVariable(name: string, scope: Scope): Evaluate {
+  const binding = resolve(name, scope);
+  return (env) => {
+    const holder = dynamicHolder(name, binding, env);
+    if (holder) return holder.object ? holder.object.delete(name) : holder.dynamic!.delete(name);
+    return binding.hops < 0 ? machine.intrinsics.global.delete(name) : false;
+  };
+}
+
+function sequence(node: Node, scope: Scope): Evaluate {
+  const parts = node.expressions.map((part) => compileExpression(part, scope));
+  const last = parts.pop()!;
+  return (env) => {
+    for (const part of parts) part(env);
+    return last(env);
+  };
+}
+
+function arrayLiteral(node: Node, scope: Scope): Evaluate {
+  const parts = node.elements.map((part) => (part ? compileExpression(part, scope) : undefined));
+  return (env) => newArray(parts.map((part) => (part ? part(env) : HOLE)));
+}
+
+function objectLiteral(node: Node, scope: Scope): Evaluate {
+  const parts = node.properties.map((part) => ({
+    key: propertyName(part.key),
+    kind: part.kind,
+    value: compileNamed(part.value, scope, String(propertyName(part.key))),
+  }));
+  return (env) => {
+    const object = newObject();
+    for (const { key, kind, value } of parts) {
+      const made = value(env);
+      if (kind === 'init' && key === '__proto__') {
+        if (made instanceof Obj || made === null) object.setPrototype(made);
+      } else if (kind === 'init') object.store(key, new Prop(made, PLAIN));
+      else object.define(key, { [kind]: made as FnObj, enumerable: true, configurable: true });
+    }
+    return object;
+  };
+}
+
+function propertyName(key: Node): Key {
+  if (key.type === 'Identifier') return key.name;
+  return toText((key as { value: unknown }).value as Value);
+}
+
+function functionExpression(node: Node, scope: Scope, name = ''): Evaluate {
+  const code = compileFunction(node, scope, undefined, name);
+  return (env) => new Closure(code, env);
+}
+
+/** An expression whose value, where it is an anonymous function, gets a name (`var f = function () {}`). */
+export function compileNamed(node: Node, scope: Scope, name: string): Evaluate {
+  return node.type === 'FunctionExpression' ? functionExpression(node, scope, name) : compileExpression(node, scope);
+}
+
+/** The call of a lowered async function or generator to its core: both are one function to the author. */
+function coreCall(node: Node, scope: Scope): Evaluate {
+  const { name } = node.callee;
+  const args = node.arguments.map((arg) => compileNamed(arg, scope, scope.code.name));
+  return (env) => {
+    const values = args.map((arg) => arg(env));
+    machine.frame!.position = -1;
+    const core = machine.intrinsics.global.get(name);
+    return core instanceof FnObj ? core.call(undefined, values) : undefined;
+  };
+}

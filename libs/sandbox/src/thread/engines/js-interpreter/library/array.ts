@@ -1,0 +1,478 @@
+import { ArrayObj, HOLE } from '../arrays.js';
+import {
+  call,
+  construct,
+  describe,
+  getMember,
+  invoke,
+  lengthOf,
+  toInteger,
+  toObject,
+  toRelative,
+  toText,
+} from '../convert.js';
+import { protoFor } from '../evaluator/functions.js';
+import { isCallable, machine, newArray, throwError } from '../machine.js';
+import { FnObj, Obj, type Value } from '../values.js';
+import { defineClass, defineMethods, defineSpecies, type Methods } from './define.js';
+import { ARRAY_CALLBACKS } from './array-callbacks.js';
+import { arrayIteration, iterate } from './iterate.js';
+import { arrayIterator } from './iterators.js';
+import { isArray, objectTag, setOrThrow } from './object.js';
+import { sortValues } from './sort.js';
+
+/** `Array` and `Array.prototype` (ECMA-262 23.1). */
+export function installArray(global: Obj): void {
+  const { arrayProto } = machine.intrinsics;
+  const constructor = defineClass(global, 'Array', 1, arrayProto, (_self, args, target) => {
+    const array = new ArrayObj(protoFor(target, arrayProto));
+    if (args.length === 1 && typeof args[0] === 'number') return setSize(array, args[0]);
+    for (const [index, value] of args.entries()) array.setElement(index, value);
+    return array;
+  });
+  defineSpecies(constructor);
+  defineMethods(constructor, STATIC);
+  defineMethods(arrayProto, PROTO);
+  defineMethods(arrayProto, ARRAY_CALLBACKS);
+  const values = arrayProto.getOwn('values')!;
+  arrayProto.store(Symbol.iterator, values);
+  arrayIteration.values = values.value as FnObj;
+}
+
+function setSize(array: ArrayObj, length: number): ArrayObj {
+  if (length >>> 0 !== length) throwError('RangeError', 'Invalid array length');
+  array.length = length;
+  return array;
+}
+
+/** The elements of a true array without holes; `undefined` for everything else. */
+export function plainElements(object: Obj): Value[] | undefined {
+  if (!(object instanceof ArrayObj) || object.exotic || object.sparse || object.pristine) return undefined;
+  if (object.elements.length !== object.length || !object.lengthWritable) return undefined;
+  machine.spend(object.length >> 3);
+  return object.elements.includes(HOLE) ? undefined : object.elements;
+}
+
+export function at(object: Obj, index: number): Value {
+  machine.tick();
+  return object.get(String(index));
+}
+
+/** ArraySpeciesCreate: what `map`, `filter`, `slice`, ... of a subclass make. */
+export function speciesArray(source: Obj, length: number): Obj {
+  if (!isArray(source)) return newArray([]);
+  const constructor = source.get('constructor');
+  if (constructor === machine.intrinsics.global.props.get('Array')?.value) return newArray([]);
+  const species = constructor instanceof Obj ? constructor.get(Symbol.species) : constructor;
+  if (species === undefined || species === null) return newArray([]);
+  return construct(species, [length]);
+}
+
+/** CreateDataPropertyOrThrow. */
+export function putAt(object: Obj, index: number, value: Value): void {
+  if (object instanceof ArrayObj && !object.exotic && object.extensible && object.setElement(index, value)) return;
+  if (!object.define(String(index), { value, writable: true, enumerable: true, configurable: true }))
+    throwError('TypeError', `Cannot add property ${index}, object is not extensible`);
+}
+
+function setLength(object: Obj, length: number): void {
+  setOrThrow(object, 'length', length);
+}
+
+function deleteAt(object: Obj, index: number): void {
+  if (!object.delete(String(index))) throwError('TypeError', `Cannot delete property '${index}'`);
+}
+
+function spreadable(value: Value): value is Obj {
+  if (!(value instanceof Obj)) return false;
+  const flag = value.get(Symbol.isConcatSpreadable);
+  return flag === undefined ? isArray(value) : !!flag;
+}
+
+function concat(self: Value, items: Value[]): Value {
+  const object = toObject(self);
+  const result = speciesArray(object, 0);
+  let next = 0;
+  for (const item of [object as Value, ...items]) {
+    if (!spreadable(item)) {
+      putAt(result, next++, item);
+      continue;
+    }
+    const length = lengthOf(item);
+    const elements = plainElements(item);
+    machine.charge(elements ? length * 16 : 0);
+    for (let index = 0; index < length; index++) {
+      machine.tick();
+      if (elements) putAt(result, next + index, elements[index]);
+      else if (item.has(String(index))) putAt(result, next + index, item.get(String(index)));
+    }
+    next += length;
+  }
+  setLength(result, next);
+  return result;
+}
+
+/** Objects being joined: one inside itself is the empty string. */
+const joining = new Set<Obj>();
+
+function join(self: Value, separator: Value, text: (value: Value) => string = toText): string {
+  const object = toObject(self);
+  if (joining.has(object)) return '';
+  const length = lengthOf(object);
+  const between = separator === undefined ? ',' : toText(separator);
+  joining.add(object);
+  try {
+    return joinElements(object, length, between, text);
+  } finally {
+    joining.delete(object);
+  }
+}
+
+function joinElements(object: Obj, length: number, between: string, text: (value: Value) => string): string {
+  machine.chargeString(Math.max(0, length - 1) * between.length);
+  const parts: string[] = [];
+  let size = 0;
+  for (let index = 0; index < length; index++) {
+    const value = at(object, index);
+    const part = value === undefined || value === null ? '' : text(value);
+    size += part.length + between.length;
+    machine.chargeString(size);
+    parts.push(part);
+  }
+  return parts.join(between);
+}
+
+function flatten(
+  target: Obj,
+  source: Obj,
+  depth: number,
+  from: number,
+  map?: (value: Value, index: number) => Value,
+): number {
+  let next = from;
+  const length = lengthOf(source);
+  for (let index = 0; index < length; index++) {
+    if (!source.has(String(index))) {
+      machine.tick();
+      continue;
+    }
+    const value = map ? map(at(source, index), index) : at(source, index);
+    if (depth > 0 && isArray(value)) {
+      machine.enter({ name: 'flat', lines: undefined });
+      next = flatten(target, value, depth - 1, next);
+      machine.leave();
+    } else putAt(target, next++, value);
+  }
+  return next;
+}
+
+function splice(self: Value, args: Value[]): Value {
+  const object = toObject(self);
+  const length = lengthOf(object);
+  const start = toRelative(args[0], length, 0);
+  const removed =
+    args.length === 0
+      ? 0
+      : args.length === 1
+        ? length - start
+        : Math.min(Math.max(toInteger(args[1]), 0), length - start);
+  const items = args.slice(2);
+  const elements = plainElements(object);
+  const result = speciesArray(object, removed);
+  if (elements && object instanceof ArrayObj && object.extensible) {
+    machine.spend(elements.length >> 4);
+    machine.charge((removed + items.length) * 16);
+    for (const [index, value] of elements.splice(start, removed, ...items).entries()) putAt(result, index, value);
+    object.length = elements.length;
+  } else {
+    for (let index = 0; index < removed; index++)
+      if (object.has(String(start + index))) putAt(result, index, at(object, start + index));
+    shiftElements(object, start + removed, start + items.length, length);
+    for (const [index, item] of items.entries()) setOrThrow(object, String(start + index), item);
+    setLength(object, length - removed + items.length);
+  }
+  setLength(result, removed);
+  return result;
+}
+
+/** Moves the elements `[from, length)` so that they begin at `to`. */
+function shiftElements(object: Obj, from: number, to: number, length: number): void {
+  const count = length - from;
+  const move = (offset: number): void => {
+    machine.tick();
+    if (object.has(String(from + offset))) setOrThrow(object, String(to + offset), object.get(String(from + offset)));
+    else deleteAt(object, to + offset);
+  };
+  if (to < from) {
+    for (let offset = 0; offset < count; offset++) move(offset);
+    for (let index = length - 1; index >= length - (from - to); index--) deleteAt(object, index);
+  } else if (to > from) for (let offset = count - 1; offset >= 0; offset--) move(offset);
+}
+
+function slice(self: Value, [start, end]: Value[]): Value {
+  const object = toObject(self);
+  const length = lengthOf(object);
+  const from = toRelative(start, length, 0);
+  const to = toRelative(end, length, length);
+  const result = speciesArray(object, Math.max(to - from, 0));
+  const elements = plainElements(object);
+  let next = 0;
+  for (let index = from; index < to; index++, next++) {
+    machine.tick();
+    if (elements) putAt(result, next, elements[index]);
+    else if (object.has(String(index))) putAt(result, next, object.get(String(index)));
+  }
+  setLength(result, next);
+  return result;
+}
+
+function push(self: Value, items: Value[]): Value {
+  const object = toObject(self);
+  let length = lengthOf(object);
+  for (const item of items) {
+    if (!(
+      object instanceof ArrayObj &&
+      !object.exotic &&
+      object.extensible &&
+      length === object.length &&
+      object.setElement(length, item)
+    ))
+      setOrThrow(object, String(length), item);
+    length++;
+  }
+  setLength(object, length);
+  return length;
+}
+
+function pop(self: Value): Value {
+  const object = toObject(self);
+  const length = lengthOf(object);
+  if (length === 0) return void setLength(object, 0);
+  const value = at(object, length - 1);
+  deleteAt(object, length - 1);
+  setLength(object, length - 1);
+  return value;
+}
+
+function shift(self: Value): Value {
+  const object = toObject(self);
+  const elements = plainElements(object);
+  const length = lengthOf(object);
+  if (length === 0) return void setLength(object, 0);
+  if (elements && object instanceof ArrayObj) {
+    object.length = length - 1;
+    return elements.shift();
+  }
+  const first = at(object, 0);
+  shiftElements(object, 1, 0, length);
+  setLength(object, length - 1);
+  return first;
+}
+
+function unshift(self: Value, items: Value[]): Value {
+  const object = toObject(self);
+  const elements = plainElements(object);
+  const length = lengthOf(object);
+  if (elements && object instanceof ArrayObj && object.extensible) {
+    machine.charge(items.length * 16);
+    elements.unshift(...items);
+    object.length = elements.length;
+  } else if (items.length > 0) {
+    shiftElements(object, 0, items.length, length);
+    for (const [index, item] of items.entries()) setOrThrow(object, String(index), item);
+  }
+  setLength(object, length + items.length);
+  return length + items.length;
+}
+
+function reverse(self: Value): Value {
+  const object = toObject(self);
+  const length = lengthOf(object);
+  for (let low = 0, high = length - 1; low < high; low++, high--) {
+    machine.tick();
+    const [hasLow, hasHigh] = [object.has(String(low)), object.has(String(high))];
+    const [first, last] = [object.get(String(low)), object.get(String(high))];
+    if (hasHigh) setOrThrow(object, String(low), last);
+    else if (hasLow) deleteAt(object, low);
+    if (hasLow) setOrThrow(object, String(high), first);
+    else if (hasHigh) deleteAt(object, high);
+  }
+  return object;
+}
+
+function fill(self: Value, [value, start, end]: Value[]): Value {
+  const object = toObject(self);
+  const length = lengthOf(object);
+  const to = toRelative(end, length, length);
+  for (let index = toRelative(start, length, 0); index < to; index++) {
+    machine.tick();
+    setOrThrow(object, String(index), value);
+  }
+  return object;
+}
+
+function copyWithin(self: Value, [target, start, end]: Value[]): Value {
+  const object = toObject(self);
+  const length = lengthOf(object);
+  const to = toRelative(target, length, 0);
+  const from = toRelative(start, length, 0);
+  const count = Math.min(toRelative(end, length, length) - from, length - to);
+  const forward = !(from < to && to < from + count);
+  for (let step = 0; step < count; step++) {
+    machine.tick();
+    const offset = forward ? step : count - 1 - step;
+    if (object.has(String(from + offset))) setOrThrow(object, String(to + offset), object.get(String(from + offset)));
+    else deleteAt(object, to + offset);
+  }
+  return object;
+}
+
+/** All elements of an array-like, holes as `undefined`. */
+export function listOf(self: Value): Value[] {
+  const object = toObject(self);
+  const elements = plainElements(object);
+  machine.charge(lengthOf(object) * 16);
+  if (elements) return elements.slice();
+  const length = lengthOf(object);
+  if (length > 4_294_967_295) return throwError('RangeError', 'Invalid array length');
+  const list: Value[] = [];
+  for (let index = 0; index < length; index++) list.push(at(object, index));
+  return list;
+}
+
+function sort(self: Value, [compare]: Value[]): Value {
+  if (compare !== undefined && !isCallable(compare))
+    return throwError('TypeError', 'The comparison function must be a function');
+  const object = toObject(self);
+  const length = lengthOf(object);
+  const present: Value[] = [];
+  for (let index = 0; index < length; index++) {
+    machine.tick();
+    if (object.has(String(index))) present.push(object.get(String(index)));
+  }
+  const sorted = sortValues(present, compare);
+  for (const [index, value] of sorted.entries()) {
+    machine.tick();
+    setOrThrow(object, String(index), value);
+  }
+  for (let index = sorted.length; index < length; index++) {
+    machine.tick();
+    if (object.has(String(index))) deleteAt(object, index);
+  }
+  return object;
+}
+
+function withElement(self: Value, [index, value]: Value[]): Value {
+  const list = listOf(self);
+  const relative = toInteger(index);
+  const position = relative < 0 ? list.length + relative : relative;
+  if (position < 0 || position >= list.length) return throwError('RangeError', 'Invalid index');
+  list[position] = value;
+  return newArray(list);
+}
+
+function toSpliced(self: Value, args: Value[]): Value {
+  const list = newArray(listOf(self));
+  splice(list, args);
+  return list;
+}
+
+function makeLike(constructor: Value, args: Value[]): Obj {
+  return constructor instanceof FnObj && constructor.construct ? construct(constructor, args) : newArray([]);
+}
+
+function from(self: Value, [items, map, receiver]: Value[]): Value {
+  if (map !== undefined && !isCallable(map)) return throwError('TypeError', `${describe(map)} is not a function`);
+  const mapped = (value: Value, index: number): Value => (map ? call(map, receiver, [value, index]) : value);
+  let next = 0;
+  if (items !== undefined && items !== null && getMember(items, Symbol.iterator) !== undefined) {
+    const result = makeLike(self, []);
+    iterate(items, (item) => putAt(result, next, mapped(item, next++)));
+    setLength(result, next);
+    return result;
+  }
+  const source = toObject(items);
+  const length = lengthOf(source);
+  const result = makeLike(self, [length]);
+  for (; next < length; next++) putAt(result, next, mapped(at(source, next), next));
+  setLength(result, length);
+  return result;
+}
+
+const STATIC: Methods = {
+  isArray: [1, (_self, [value]) => isArray(value)],
+  of: [
+    0,
+    (self, items) => {
+      const result = makeLike(self, [items.length]);
+      for (const [index, item] of items.entries()) putAt(result, index, item);
+      setLength(result, items.length);
+      return result;
+    },
+  ],
+  from: [1, from],
+};
+
+const PROTO: Methods = {
+  at: [
+    1,
+    (self, [index]) => {
+      const object = toObject(self);
+      const relative = toInteger(index);
+      return object.get(String(relative < 0 ? lengthOf(object) + relative : relative));
+    },
+  ],
+  concat: [1, concat],
+  copyWithin: [2, copyWithin],
+  entries: [0, (self) => arrayIterator(self, 'entries')],
+  fill: [1, fill],
+  flat: [
+    0,
+    (self, [depth]) => {
+      const object = toObject(self);
+      const result = speciesArray(object, 0);
+      flatten(result, object, depth === undefined ? 1 : toInteger(depth), 0);
+      return result;
+    },
+  ],
+  flatMap: [
+    1,
+    (self, [callback, receiver]) => {
+      const object = toObject(self);
+      if (!isCallable(callback)) return throwError('TypeError', 'flatMap mapper function is not callable');
+      const result = speciesArray(object, 0);
+      flatten(result, object, 1, 0, (value, index) => callback.call(receiver, [value, index, object]));
+      return result;
+    },
+  ],
+  join: [1, (self, [separator]) => join(self, separator)],
+  keys: [0, (self) => arrayIterator(self, 'keys')],
+  pop: [0, pop],
+  push: [1, push],
+  reverse: [0, reverse],
+  shift: [0, shift],
+  slice: [2, slice],
+  sort: [1, sort],
+  splice: [2, splice],
+  'toLocaleString()': [0, (self) => join(self, ',', (value) => toText(invoke(value, 'toLocaleString', [])))],
+  toReversed: [0, (self) => newArray(listOf(self).toReversed())],
+  toSorted: [
+    1,
+    (self, [compare]) => {
+      if (compare !== undefined && !isCallable(compare))
+        return throwError('TypeError', 'The comparison function must be a function');
+      return newArray(sortValues(listOf(self), compare));
+    },
+  ],
+  toSpliced: [2, toSpliced],
+  'toString()': [
+    0,
+    (self) => {
+      const method = getMember(toObject(self), 'join');
+      return isCallable(method) ? method.call(self, []) : objectTag(self);
+    },
+  ],
+  unshift: [1, unshift],
+  values: [0, (self) => arrayIterator(self, 'values')],
+  with: [2, withElement],
+};
