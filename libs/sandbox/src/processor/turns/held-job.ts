@@ -8,8 +8,8 @@ export interface HeldJobHost {
   readonly backend: IQueueBackend;
   /** Whether jobs of the tenant run strictly one after the other. */
   readonly sequential: boolean;
-  /** Asked when the job ends: shall the same step bring the tenant's next job? */
-  goesOn(): boolean;
+  /** Asked when the job ends, `busyMs` after it was handed out: shall the same step bring the tenant's next job? */
+  goesOn(busyMs: number): boolean;
   /** The tenant may have work now. */
   signal(): void;
   /** The tenant may have work at that time, milliseconds since the epoch. */
@@ -29,7 +29,9 @@ export class HeldJob implements Delivery {
   /** When the lock was last known to be ours for another full lock time. */
   lockedAt = this.claimedAt;
   next: Fetched | undefined;
-  private readonly lost = new AbortController();
+  /** Made when somebody asks for the signal: it costs more than the rest of the object. */
+  private lost: AbortController | undefined;
+  private lostBecause: Error | undefined;
   private state: 'held' | 'ending' | 'ended' = 'held';
 
   constructor(
@@ -42,6 +44,8 @@ export class HeldJob implements Delivery {
   }
 
   get signal(): AbortSignal {
+    this.lost ??= new AbortController();
+    if (this.lostBecause && !this.lost.signal.aborted) this.lost.abort(this.lostBecause);
     return this.lost.signal;
   }
 
@@ -80,7 +84,8 @@ export class HeldJob implements Delivery {
 
   /** Tells the handler that the job is not this process's any more. */
   abort(reason: Error = new JobLockLostError(this.tenantId, this.jobId)): void {
-    if (!this.lost.signal.aborted) this.lost.abort(reason);
+    this.lostBecause ??= reason;
+    if (this.lost && !this.lost.signal.aborted) this.lost.abort(this.lostBecause);
   }
 
   private async end(how: () => Promise<void>): Promise<boolean> {
@@ -101,7 +106,7 @@ export class HeldJob implements Delivery {
   }
 
   private async finish(move: (fetchNext: boolean) => Promise<unknown>): Promise<void> {
-    const fetchNext = this.host.goesOn();
+    const fetchNext = this.host.goesOn(Date.now() - this.claimedAt);
     try {
       const raw = await move(fetchNext);
       if (fetchNext) this.next = readFetched(raw);

@@ -33,8 +33,10 @@ interface InHand {
 /** Consecutive jobs of a tenant on one slot, each fetched while its predecessor ended. */
 interface Chain {
   readonly tenantId: string;
-  readonly began: number;
+  /** Jobs that ended. */
   served: number;
+  /** Milliseconds that their handlers took. */
+  busyMs: number;
 }
 
 /**
@@ -186,11 +188,12 @@ export class QueueTurns implements Turns {
 
   private async serve(first: ClaimedJob): Promise<void> {
     const { tenantId } = first;
-    const chain: Chain = { tenantId, began: Date.now(), served: 0 };
+    const chain: Chain = { tenantId, served: 0, busyMs: 0 };
+    const host = this.hostOf(chain);
     try {
       void this.limits.begun(tenantId, this.queue.forTenant(tenantId)).catch(() => {});
       for (let claimed: ClaimedJob | undefined = first; claimed;) {
-        const job: HeldJob = new HeldJob(claimed, this.hostOf(chain));
+        const job: HeldJob = new HeldJob(claimed, host);
         if (this.stopping.signal.aborted) await this.settled(job, () => job.release());
         else await this.hand(job);
         claimed = await this.nextOf(chain, claimed.token, job.next);
@@ -213,7 +216,6 @@ export class QueueTurns implements Turns {
 
   private async nextOf(chain: Chain, token: string, next: Fetched | undefined): Promise<ClaimedJob | undefined> {
     if (!next) return undefined;
-    chain.served += 1;
     if (next.jobId) return this.accept(chain.tenantId, next, token);
     await this.lookAgain(chain.tenantId, next);
     return undefined;
@@ -254,7 +256,7 @@ export class QueueTurns implements Turns {
     return {
       backend,
       sequential: this.limits.concurrency(tenantId) === 1,
-      goesOn: () => this.goesOn(chain),
+      goesOn: (busyMs) => this.goesOn(chain, busyMs),
       signal: () => this.signals.add(tenantId),
       signalAt: (atMs) => this.queue.ring.signalAt(tenantId, atMs),
       hold: (delayMs) => this.limits.hold(tenantId, delayMs),
@@ -262,14 +264,20 @@ export class QueueTurns implements Turns {
     };
   }
 
-  /** With slots to spare nobody waits for this one; else the chain has its quantum. */
-  private goesOn({ tenantId, began, served }: Chain): boolean {
+  /**
+   * With slots to spare nobody waits for this one; else the chain has its quantum. Only the handlers' time counts: under
+   * load most of a job's time is the queue's own, and giving way then would only add to that.
+   */
+  private goesOn(chain: Chain, busyMs: number): boolean {
+    chain.served += 1;
+    chain.busyMs += busyMs;
     if (this.stopping.signal.aborted) return false;
+    const { tenantId } = chain;
     if (this.handOf(tenantId).count > this.limits.concurrency(tenantId)) return false;
     if (this.slots.free > 0) return true;
     const weight = this.options.tenantWeight(tenantId);
     const { quantumJobs, quantumMs } = this.options;
-    return served + 1 < quantumJobs * weight && Date.now() - began < quantumMs * weight;
+    return chain.served < quantumJobs * weight && chain.busyMs < quantumMs * weight;
   }
 
   private async drain(drainMs: number): Promise<void> {

