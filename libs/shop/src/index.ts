@@ -5,4 +5,5 @@ export { Order, ORDER_STATUSES, type OrderStatus } from './order.entity.js';
 export { ensureTenantDatabase, tenantDataSourceOptions, tenantDatabaseUrl } from './tenant-database.js';
 export { EnvironmentError, readApiEnvironment, readEnvironment, readProcessorEnvironment } from './environment.js';
 export type { ApiEnvironment, ProcessorEnvironment, ShopEnvironment } from './environment.js';
+export { runApp } from './run-app.js';
 export { shopQueue, shopTenancy } from './shop-sandbox.js';
