@@ -87,9 +87,7 @@ describe('who is let in', () => {
   ])('refuses to start with %s', (_, options) => {
     expect(() => SandboxAdminModule.forRoot(options as SandboxAdminOptions)).toThrow(MissingAdminGuardError);
     expect(() => SandboxAdminModule.register(options as SandboxAdminOptions)).toThrow(/SandboxAdminModule/);
-    expect(() => SandboxAdminModule.forRootAsync((options ?? {}) as SandboxAdminOptions)).toThrow(
-      MissingAdminGuardError,
-    );
+    expect(() => SandboxAdminModule.forRootAsync(options as SandboxAdminOptions)).toThrow(MissingAdminGuardError);
   });
 
   it('refuses to start when it is imported without forRoot', async () => {

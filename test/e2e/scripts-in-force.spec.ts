@@ -217,6 +217,15 @@ describe('the registry, step by step', () => {
       expect(done).toEqual(['read', 'checked']);
     }));
 
+  it('gives up a look that never ends', async () => {
+    const { registry, log } = start();
+    const answer = log.since;
+    log.since = () => new Promise(() => {});
+    await expect(registry.runOnce()).rejects.toMatchObject({ code: 'SANDBOX_QUEUE_UNAVAILABLE' });
+    log.since = answer;
+    await registry.runOnce();
+  });
+
   it('announces a deploy in the background once the queue is back', async () => {
     const { log, backend } = start();
     const announcer = new DeploymentAnnouncer(backend, first.events);

@@ -117,15 +117,15 @@ function editDistance(left: string, right: string): number {
   return row[right.length] as number;
 }
 
-/** A deep copy, frozen to its leaves; objects with a class, functions and the properties in `except` stay as they are. */
+/** A deep copy, frozen to its leaves; objects with a class, functions and properties named in `except` stay as they are. */
 export function frozenCopy<T extends object>(value: T, except: readonly string[] = []): T {
-  const entries = Object.entries(value).map(([key, item]) => [key, except.includes(key) ? item : frozen(item)]);
+  const entries = Object.entries(value).map(([key, item]) => [key, except.includes(key) ? item : frozen(item, except)]);
   return Object.freeze(Object.fromEntries(entries)) as T;
 }
 
-function frozen(value: unknown): unknown {
-  if (Array.isArray(value)) return Object.freeze(value.map(frozen));
+function frozen(value: unknown, except: readonly string[]): unknown {
+  if (Array.isArray(value)) return Object.freeze(value.map((item) => frozen(item, except)));
   if (value === null || typeof value !== 'object') return value;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? frozenCopy(value) : value;
+  return prototype === Object.prototype || prototype === null ? frozenCopy(value, except) : value;
 }

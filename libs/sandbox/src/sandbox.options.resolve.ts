@@ -35,8 +35,8 @@ const KEYS: Readonly<Record<keyof SandboxModuleOptions, true>> = {
 const CEILING_CPU_MS = 300_000;
 
 /**
- * Fills in every default and checks everything, once, at boot. The result is frozen, down to its leaves (`tenancy`, an
- * object with a life of its own, excepted). Throws `InvalidOptionError`, which names the option's path and the value.
+ * Fills in every default and checks everything, once, at boot. The result is frozen, down to its leaves (`tenancy` and
+ * `queue.connection` excepted, which are handed on as they came). Throws `InvalidOptionError`, which names the option's path and the value.
  */
 export function resolveOptions(options: SandboxModuleOptions): SandboxOptions {
   const root = objectAt({ path: 'options', value: options }, true);
@@ -56,7 +56,8 @@ export function resolveOptions(options: SandboxModuleOptions): SandboxOptions {
       email: resolveEmail(at('email')),
       migrate: booleanAt(at('migrate'), true),
     },
-    ['tenancy'],
+    // A tenancy has a life of its own, and the drivers write to what they are given: pg hides the key in `ssl`.
+    ['tenancy', 'connection'],
   );
 }
 

@@ -48,7 +48,7 @@ export class SandboxAdminModule {
 
   /** Mounts the admin API with settings from a factory; guards and path have to be known at once. */
   static forRootAsync(options: SandboxAdminAsyncOptions): DynamicModule {
-    return moduleOf(options, settingsProviders(options));
+    return moduleOf(options ?? {}, settingsProviders(options ?? {}));
   }
 }
 

@@ -1,6 +1,8 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { QueueUnavailableError } from '../errors/queue.errors.js';
 import { SandboxEvents } from '../events/sandbox-events.js';
 import { QUEUE_BACKEND, type QueueBackend } from '../queue/queue-backend.js';
+import { within } from '../queue/within.js';
 import { scriptsInForce, type ScriptInForceRow } from '../records/script.statements.js';
 import type { TenantLease } from '../tenancy/tenancy.js';
 import { EntityCatalog } from './entity-catalog.js';
@@ -10,6 +12,8 @@ import { WeightedLru } from './weighted-lru.js';
 
 /** Milliseconds between two looks at the deployments. */
 const LOOK_MS = 250;
+/** Milliseconds after which a look is given up and the next one begins. */
+const PATIENCE_MS = 2_000;
 /** Milliseconds after the start of a look for which its answer is relied on: a deploy is in force within a second. */
 const TRUST_MS = 750;
 /**
@@ -88,11 +92,17 @@ export class ScriptRegistryService implements ScriptRegistry, OnModuleInit, OnMo
   /** One look at the deployments. Rejects when the queue backend cannot be reached. */
   async runOnce(): Promise<void> {
     const startedAt = performance.now();
-    const { cursor, tenantIds, lost } = await this.backend.deployments.since(this.cursor);
+    const { cursor, tenantIds, lost } = await this.deploymentsSince(this.cursor);
     if (lost || this.cursor === undefined) this.invalidateAll();
     else for (const tenantId of tenantIds) this.invalidate(tenantId);
     this.cursor = cursor;
     this.followedUntil = startedAt + TRUST_MS;
+  }
+
+  /** Bounded, because an answer that never comes must not be the last one this process waits for. */
+  private deploymentsSince(cursor: string | undefined) {
+    const late = () => new QueueUnavailableError(this.backend.kind, 'read the deployments', PATIENCE_MS);
+    return within(this.backend.deployments.since(cursor), PATIENCE_MS, late);
   }
 
   /** Nothing that was announced before the first cursor, or while the log was lost, was heard. */

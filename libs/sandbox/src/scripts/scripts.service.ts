@@ -131,7 +131,7 @@ export class ScriptsService {
     return this.setEnabled(tenantId, name, true);
   }
 
-  /** Stops a script from firing; actions already asked for still run. */
+  /** Stops a script: it fires no more, and actions already asked for are skipped when their turn comes. */
   disable(tenantId: string, name: string): Promise<ScriptDetail> {
     return this.setEnabled(tenantId, name, false);
   }
