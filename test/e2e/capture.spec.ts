@@ -309,6 +309,32 @@ describe.each(['as it is', '15.0'])('capture of what TypeORM persists (PostgreSQ
       expect(await items().countBy({ name: 'unlucky' })).toBe(0);
     });
 
+    it('leaves a QueryRunner of the host as after any other COMMIT that failed', async () => {
+      await f.lease.sql.query({ text: 'alter table sandbox_action rename to hidden' });
+      const runner = f.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      await runner.manager.save(Item, { name: 'unlucky' });
+      await expect(runner.commitTransaction()).rejects.toMatchObject({ code: 'SANDBOX_OUTBOX_TABLE_MISSING' });
+      await expect(runner.rollbackTransaction()).resolves.toBeUndefined();
+      await f.lease.sql.query({ text: 'alter table hidden rename to sandbox_action' });
+      expect(await runner.manager.countBy(Item, { name: 'unlucky' })).toBe(0);
+      await runner.startTransaction();
+      await runner.manager.save(Item, { name: 'lucky' });
+      await runner.commitTransaction();
+      await runner.release();
+      expect((await f.actions()).map(({ change }) => change.record['name'])).toEqual(['lucky']);
+    });
+
+    it('lets the host stream over a connection that a captured write has used', async () => {
+      await items().save({ name: 'a' });
+      const pool = (
+        f.dataSource.driver as unknown as { master: { connect(): Promise<{ pipeline?: boolean; release(): void }> } }
+      ).master;
+      const clients = await Promise.all(Array.from({ length: 4 }, () => pool.connect()));
+      expect(clients.map(({ pipeline }) => pipeline)).toEqual([false, false, false, false]);
+      for (const client of clients) client.release();
+    });
+
     it.each([0, 1, 5])('leaves no action when a subscriber of the host fails after %i ms', async (ms) => {
       for (const hook of ['afterInsert', 'beforeTransactionCommit'] as const) {
         const saboteur = {

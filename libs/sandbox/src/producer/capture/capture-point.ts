@@ -10,7 +10,7 @@ import type { Tenancy } from '../../tenancy/tenancy.js';
 import { CapturedWrite, kindOf } from './captured-write.js';
 import type { ChangeBuffers } from './change-buffer.js';
 import { QueryGuard } from './query-guard.js';
-import { inTransaction, underWatch, withReturning } from './run-statement.js';
+import { inTransaction, runStatement } from './run-statement.js';
 import { SideConnection } from './side-connection.js';
 import { WatchedEntity } from './watched-entity.js';
 import type { WriteBuilder } from './write-builder.js';
@@ -53,7 +53,7 @@ export class CapturePoint {
    * Runs a builder's statement. Where a script listens: in a transaction, with the statement made to return the rows it
    * wrote, which are kept until the commit. Where none does: as it is, without a further statement.
    */
-  async run<T extends { raw: unknown }>(
+  run<T extends { raw: unknown }>(
     builder: WriteBuilder,
     entity: WatchedEntity,
     statement: () => Promise<T>,
@@ -61,19 +61,28 @@ export class CapturePoint {
     const kind = kindOf(builder);
     if (!kind) return statement();
     const tenantId = this.tenantOf(entity);
-    const index = this.ports.registry.cached(tenantId) ?? (await this.load(tenantId));
-    const write = new CapturedWrite(builder, entity, kind);
-    const heard = write.operations.filter((operation) => listens(index, entity, operation));
-    if (heard.length === 0) return underWatch(builder, statement);
+    const index = this.ports.registry.cached(tenantId);
+    if (index) return this.runHeard(index, new CapturedWrite(builder, entity, kind), statement);
+    return this.load(tenantId).then((loaded) =>
+      this.runHeard(loaded, new CapturedWrite(builder, entity, kind), statement),
+    );
+  }
+
+  private runHeard<T extends { raw: unknown }>(
+    index: TriggerIndex,
+    write: CapturedWrite,
+    statement: () => Promise<T>,
+  ): Promise<T> {
+    const { builder, entity } = write;
+    const heard = write.operations.filter(
+      (operation) => entity.fires(operation) && index.listens(entity.name, operation),
+    );
+    if (heard.length === 0) return runStatement(builder, statement);
     return inTransaction(builder, async (runner) => {
       await write.lockRows(runner);
-      const result = await withReturning(
-        builder,
-        (asked) => write.returning(asked),
-        () => underWatch(builder, statement),
-      );
+      const result = await runStatement(builder, statement, (asked) => write.returning(asked));
       const changes = write.changes(result).filter(({ operation }) => heard.includes(operation));
-      if (changes.length > 0) this.ports.buffers.add(runner, tenantId, changes.map(withOrigin(index)));
+      if (changes.length > 0) this.ports.buffers.add(runner, index.tenantId, changes.map(withOrigin(index)));
       return result;
     });
   }
@@ -97,10 +106,6 @@ export class CapturePoint {
   private load(tenantId: string): Promise<TriggerIndex> {
     return this.ports.registry.load(this.side.lease(tenantId));
   }
-}
-
-function listens(index: TriggerIndex, entity: WatchedEntity, operation: Change['operation']): boolean {
-  return entity.fires(operation) && index.listens(entity.name, operation);
 }
 
 function withOrigin(

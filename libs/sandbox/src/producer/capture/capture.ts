@@ -17,7 +17,12 @@ const points = new WeakMap<DataSource, CapturePoint>();
 const executor: WriteExecutor = (builder, statement) => {
   const point = points.get(dataSourceOf(builder));
   const entity = point?.find(builder);
-  return point && entity ? point.run(builder, entity, statement) : statement();
+  if (!point || !entity) return statement();
+  try {
+    return point.run(builder, entity, statement);
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
 };
 
 /** Puts DataSources under watch: from then on their committed writes of watched entities become actions. */

@@ -23,8 +23,8 @@ export class CapturedWrite {
   private readonly before = new Map<string, JsonRecord>();
 
   constructor(
-    private readonly builder: WriteBuilder,
-    private readonly entity: WatchedEntity,
+    readonly builder: WriteBuilder,
+    readonly entity: WatchedEntity,
     private readonly kind: WriteKind,
   ) {
     this.operations = OPERATIONS[kind];

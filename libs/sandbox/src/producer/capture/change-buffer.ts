@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { TransactionOfTwoTenantsError } from '../../errors/capture.errors.js';
-import type { CapturedChange } from './change-sink.js';
+import type { CapturedChange, PendingWrite } from './change-sink.js';
 
 /** TypeORM counts its open transactions and savepoints here; protected, the same in 0.3 and 1. */
 function depthOf(runner: QueryRunner): number {
@@ -15,7 +15,7 @@ class ChangeBuffer {
   readonly changes: CapturedChange[] = [];
   /** One mark for each open level, the transaction first: how many changes there were when it began. */
   readonly marks: number[];
-  afterCommit: (() => void) | undefined;
+  pending: PendingWrite | undefined;
 
   constructor(
     readonly tenantId: string,

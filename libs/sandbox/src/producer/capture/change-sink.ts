@@ -10,14 +10,25 @@ export interface CapturedChange {
   readonly index: TriggerIndex;
 }
 
+/** Actions on their way into the writer's transaction. */
+export interface PendingWrite {
+  /** To be awaited before the COMMIT is sent; left out where the COMMIT may follow on the heels of the statement. */
+  readonly beforeCommit?: Promise<void>;
+  /**
+   * To be awaited after the COMMIT. Rejects where the statement failed, so that the COMMIT rolled back.
+   * What it does after a real commit neither throws nor waits.
+   */
+  committed(): Promise<void>;
+}
+
 /**
  * Where captured changes go. Implemented by `producer/outbox`.
- * `write` is called in the writer's transaction, just before its COMMIT, and must have sent its statement before it
- * first waits: between a failing subscriber of the host and us, whoever comes first rolls back. It resolves to what is
- * to be done after the commit (nothing, if no action came of the changes), or rejects, and the writer rolls back.
+ * `write` is called in the writer's transaction, just before its COMMIT. It sends its statement before it returns:
+ * between a failing subscriber of the host and us, whoever comes first rolls back. Returns nothing if no action came of
+ * the changes.
  */
 export interface ChangeSink {
-  write(runner: QueryRunner, tenantId: string, changes: readonly CapturedChange[]): Promise<(() => void) | undefined>;
+  write(runner: QueryRunner, tenantId: string, changes: readonly CapturedChange[]): PendingWrite | undefined;
 }
 
 /** Injection token of the `ChangeSink`. */

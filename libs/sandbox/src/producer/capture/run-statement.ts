@@ -5,33 +5,22 @@ import { dataSourceOf, writeBuildersOf, type WriteBuilder } from './write-builde
 /** Makes a RETURNING clause out of what TypeORM asks for. */
 type Returning = (asked: string) => string;
 
-const returnings = new WeakMap<WriteBuilder, Returning>();
+/** Builders about to run their statement under watch, and its RETURNING clause where that is to be another. */
+const watched = new WeakMap<WriteBuilder, Returning>();
 
-/** Builders whose statement is run under watch right now, whether or not a script listens. */
-const watched = new WeakSet<WriteBuilder>();
+const asAsked: Returning = (asked) => asked;
 
-/** Runs a builder's statement; the guard against uncaptured writes lets it pass. */
-export async function underWatch<T>(builder: WriteBuilder, statement: () => Promise<T>): Promise<T> {
-  watched.add(builder);
-  try {
-    return await statement();
-  } finally {
-    watched.delete(builder);
-  }
-}
-
-/** Runs a builder's statement with another RETURNING clause. */
-export async function withReturning<T>(
+/**
+ * Runs a builder's statement, with another RETURNING clause if one is given; the guard against uncaptured writes lets it
+ * pass. No `async`: with AsyncLocalStorage in use a promise costs microseconds, and most writes have no listener.
+ */
+export function runStatement<T>(
   builder: WriteBuilder,
-  returning: Returning,
   statement: () => Promise<T>,
+  returning: Returning = asAsked,
 ): Promise<T> {
-  returnings.set(builder, returning);
-  try {
-    return await statement();
-  } finally {
-    returnings.delete(builder);
-  }
+  watched.set(builder, returning);
+  return statement();
 }
 
 /**
@@ -78,14 +67,15 @@ export function patchWriteBuilders(dataSource: DataSource, executor: WriteExecut
     prototype.execute = function (this: WriteBuilder) {
       return executor(this, () => execute.call(this));
     };
-    prototype.getQueryAndParameters = function (this: WriteBuilder) {
-      const query = getQueryAndParameters.call(this);
-      if (watched.has(this)) announceStatement(query[0]);
-      return query;
-    };
     prototype.createReturningExpression = function (this: WriteBuilder, type: string) {
       const asked = createReturningExpression.call(this, type);
-      return returnings.get(this)?.(asked) ?? asked;
+      return watched.get(this)?.(asked) ?? asked;
+    };
+    // Called once an execution, right before the statement is sent: what was said of it holds no longer.
+    prototype.getQueryAndParameters = function (this: WriteBuilder) {
+      const query = getQueryAndParameters.call(this);
+      if (watched.delete(this)) announceStatement(query[0]);
+      return query;
     };
   }
 }

@@ -1,4 +1,5 @@
 import type {
+  QueryRunner,
   EntitySubscriberInterface,
   TransactionCommitEvent,
   TransactionRollbackEvent,
@@ -21,21 +22,34 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     this.buffers.began(queryRunner);
   }
 
-  /** The returned promise makes TypeORM wait, and roll back when it rejects. */
+  /** A returned promise makes TypeORM wait, and roll back when it rejects. */
   beforeTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> | undefined {
     const buffer = this.buffers.committing(queryRunner);
     if (!buffer) return undefined;
-    return this.sink.write(queryRunner, buffer.tenantId, buffer.changes).then((afterCommit) => {
-      buffer.afterCommit = afterCommit;
-    });
+    buffer.pending = this.sink.write(queryRunner, buffer.tenantId, buffer.changes);
+    return buffer.pending?.beforeCommit;
   }
 
-  /** Nothing in here may throw: the data is committed, yet the writer's promise would reject. */
-  afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
-    this.buffers.committed(queryRunner)?.afterCommit?.();
+  /** Rejects only where nothing was committed: the writer's promise would reject although the data stays. */
+  afterTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> | undefined {
+    const pending = this.buffers.committed(queryRunner)?.pending;
+    return pending?.committed().catch((error: unknown) => {
+      markFailed(queryRunner);
+      throw error;
+    });
   }
 
   afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): void {
     this.buffers.rolledBack(queryRunner);
   }
+}
+
+/**
+ * The COMMIT has rolled back, and TypeORM takes it for a success. Afterwards the runner is as it is after any other COMMIT
+ * that failed: still in its transaction, to be rolled back by whoever began it.
+ */
+function markFailed(queryRunner: QueryRunner): void {
+  const runner = queryRunner as { isTransactionActive: boolean; transactionDepth?: number };
+  runner.isTransactionActive = true;
+  runner.transactionDepth = 1;
 }

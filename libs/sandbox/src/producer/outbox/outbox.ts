@@ -18,6 +18,12 @@ interface CapturedChange {
   readonly index: TriggerIndex;
 }
 
+/** Action rows on their way; see `PendingWrite` of `producer/capture`. */
+interface PendingWrite {
+  readonly beforeCommit?: Promise<void>;
+  committed(): Promise<void>;
+}
+
 const UNDEFINED_TABLE = '42P01';
 
 /** Turns the changes of a transaction into action rows, in that transaction. */
@@ -30,19 +36,16 @@ export class Outbox {
   ) {}
 
   /**
-   * Writes the action rows and resolves to what is to be done after the commit; to nothing where no script asked for an
-   * action. Rejects, and so rolls the writer back, when they cannot be written.
+   * Sends the action rows; returns nothing where no script asked for an action. The writer is rolled back when they
+   * cannot be written.
    */
-  async write(
-    runner: QueryRunner,
-    tenantId: string,
-    changes: readonly CapturedChange[],
-  ): Promise<(() => void) | undefined> {
+  write(runner: QueryRunner, tenantId: string, changes: readonly CapturedChange[]): PendingWrite | undefined {
     const depth = this.options.tenantLimits(tenantId)?.depth ?? this.options.limits.depth;
     const actions = changes.flatMap(({ change, origin, index }) => planActions(index, [change], origin, depth));
     if (actions.length === 0) return undefined;
-    await insert(runner, tenantId, actions);
-    return () => this.committed(tenantId, actions);
+    const { written, ahead } = send(runner, tenantId, actions);
+    const committed = () => written.then(() => this.committed(tenantId, actions));
+    return ahead ? { committed } : { committed, beforeCommit: written };
   }
 
   private committed(tenantId: string, actions: readonly NewAction[]): void {
@@ -57,15 +60,35 @@ export class Outbox {
   }
 }
 
-/** On the writer's own connection, past TypeORM's logging and broadcasting: a prepared statement, once a connection. */
-async function insert(runner: QueryRunner, tenantId: string, actions: readonly NewAction[]): Promise<void> {
-  const client = (await runner.connect()) as PoolClient;
-  let written: number;
-  try {
-    written = (await client.query(insertActions(actions))).rowCount ?? 0;
-  } catch (error) {
-    if ((error as { code?: string }).code === UNDEFINED_TABLE) throw new OutboxTableMissingError(tenantId, error);
-    throw error;
+/** A `pg` client; `pipeline` is there from pg 8.23 on. */
+type Client = PoolClient & { pipeline?: boolean };
+
+/**
+ * Sends the rows on the writer's own connection, past TypeORM's logging and broadcasting, as a prepared statement.
+ * Where pg can, the COMMIT is sent right behind it without waiting for the answer (`ahead`), which spares the writer a
+ * round trip: PostgreSQL rolls back at the COMMIT of a transaction in which a statement has failed.
+ */
+function send(
+  runner: QueryRunner,
+  tenantId: string,
+  actions: readonly NewAction[],
+): { written: Promise<void>; ahead: boolean } {
+  const client = (runner as unknown as { databaseConnection: Client }).databaseConnection;
+  const ahead = client.pipeline !== undefined;
+  if (client.pipeline === false) {
+    client.pipeline = true;
+    // Only with nothing under way may the client go back to waiting: the answers are told apart by their order.
+    client.once('drain', () => (client.pipeline = false));
   }
-  if (written !== actions.length) throw new OutboxWriteError(tenantId, actions.length, written);
+  const written = client.query(insertActions(actions)).then(
+    ({ rowCount }) => {
+      if (rowCount !== actions.length) throw new OutboxWriteError(tenantId, actions.length, rowCount ?? 0);
+    },
+    (error: { code?: string }) => {
+      throw error.code === UNDEFINED_TABLE ? new OutboxTableMissingError(tenantId, error) : error;
+    },
+  );
+  // Somebody else's failure may roll back first; then nobody waits for this.
+  written.catch(() => undefined);
+  return { written, ahead };
 }
