@@ -27,12 +27,15 @@ export type { BridgeRun } from './processor/bridge/bridge-run.js';
 
 // Deploy
 export { ScriptsService, type CheckReport, type CheckRequest, type DryRun } from './scripts/scripts.service.js';
+export type { DryRunChange, DryRunReport } from './scripts/dry-runner.js';
 export type { DeployRequest } from './scripts/deploy-request.js';
 export type { DeployedScript, ScriptDetail, ScriptSummary, ScriptVersionDetail } from './scripts/script-views.js';
 export type { Order, ScriptDefinition, ScriptVersion, TriggerCondition } from './scripts/script.js';
 
 // Operate
-export { ActionsService } from './actions/actions.service.js';
+export { ActionsService, type ActionPage, type ActionQuery } from './actions/actions.service.js';
+export type { ActionDetail, ActionSummary, EmailDetail, ExecutionDetail } from './actions/action-views.js';
+export type { ActionStatus } from './records/action.record.js';
 export { SandboxEvents, type SandboxEventMap } from './events/sandbox-events.js';
 
 // Run without Nest
@@ -44,8 +47,26 @@ export type { Change, JsonRecord, Operation } from './protocol/change.js';
 export type { LogLevel, LogLine, Outcome, RunInput, RunResult, ScriptError, Usage } from './protocol/run.js';
 export type { CompiledScript, EngineId, Language } from './protocol/script.js';
 
-// Errors
+// Errors: docs/errors.md says what each means and what to do
 export { SandboxError } from './errors/sandbox-error.js';
+export { ActionNotFoundError, ActionStateError, InvalidActionFilterError } from './errors/action.errors.js';
+export { InvalidDecoratorError } from './errors/decorator.errors.js';
+export { InvalidOptionError } from './errors/options.errors.js';
+export { InvalidBridgeMethodError, InvalidRunError, RunnerClosedError } from './errors/pool.errors.js';
+export { QueueNotConfiguredError, QueueUnavailableError } from './errors/queue.errors.js';
+export {
+  DryRunRecordNotFoundError,
+  DryRunUnavailableError,
+  InvalidScriptError,
+  LimitAboveCeilingError,
+  ScriptNotFoundError,
+  ScriptSyntaxError,
+  SourceTooLongError,
+  UnknownTriggerEntityError,
+  VersionNotFoundError,
+} from './errors/script.errors.js';
+export { InvalidTenantIdError, TenancyClosedError, UnknownTenantError } from './errors/tenant.errors.js';
+export { OutboxWriteError, TransactionOfTwoTenantsError, WriteWithoutTenantError } from './errors/capture.errors.js';
 
 // Extend
 export { TENANCY } from './tenancy/tenancy.js';
