@@ -1,4 +1,4 @@
-import type { QueryRunner } from 'typeorm';
+import type { ObjectLiteral, QueryRunner } from 'typeorm';
 import type { Change, JsonRecord, Operation } from '../../protocol/change.js';
 import { INSERTED, returnsOld, setNames, type Row, type Version, type WatchedEntity } from './watched-entity.js';
 import { dataSourceOf, type WriteBuilder } from './write-builder.js';
@@ -53,19 +53,28 @@ export class CapturedWrite {
    * this look and the statement. A `with` clause may write, and must not run twice: there the before image is unknown.
    */
   async lockRows(runner: QueryRunner): Promise<void> {
+    if (this.old || this.kind === 'insert' || this.kind === 'delete') return;
+    const where = this.where();
+    if (!where) return;
     const { builder } = this;
-    const needed = this.kind === 'update' || this.kind === 'remove' || this.kind === 'restore';
-    if (!needed || this.old || builder.expressionMap.commonTableExpressions.length > 0) return;
     const table = builder.getTableName(builder.getMainTableName());
-    const select = `SELECT ${this.entity.columns(builder, 'before')} FROM ${table}${builder.createWhereExpression()} FOR UPDATE`;
     const [sql, parameters] = dataSourceOf(builder).driver.escapeQueryWithParameters(
-      builder.replacePropertyNamesForTheWholeQuery(select),
-      builder.getParameters(),
+      `SELECT ${this.entity.columns(builder, 'before')} FROM ${table}${where.sql} FOR UPDATE`,
+      where.parameters,
     );
     for (const row of (await runner.query(sql, parameters)) as Row[]) {
       const record = this.entity.take(row, 'before', false);
       if (record) this.before.set(this.entity.recordId(record), record);
     }
+  }
+
+  /** Which rows the statement will meet; `undefined` where that cannot be asked beforehand. */
+  private where(): { sql: string; parameters: ObjectLiteral } | undefined {
+    const { builder } = this;
+    if (this.kind === 'upsert') return this.entity.conflicting(builder);
+    if (builder.expressionMap.commonTableExpressions.length > 0) return undefined;
+    const sql = builder.replacePropertyNamesForTheWholeQuery(builder.createWhereExpression());
+    return { sql, parameters: builder.getParameters() };
   }
 
   /** The changes that the statement's rows tell of, one a row; leaves in the rows what TypeORM asked for. */

@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, ObjectLiteral } from 'typeorm';
 import type { JsonRecord, Operation } from '../../protocol/change.js';
 import type { EntityEntry, Field } from '../../scripts/entity-catalog.js';
 import { recordIdOf, setPath, wireOfRaw } from '../../scripts/record-codec.js';
@@ -73,6 +73,26 @@ export class WatchedEntity {
     if (!exists) return undefined;
     if (!('id' in record)) record['id'] = this.recordId(record);
     return record;
+  }
+
+  /**
+   * The rows that an upsert will find there already: those whose conflict columns have the values it was given.
+   * `undefined` where a value is not given, but made by an expression or the database.
+   */
+  conflicting(builder: WriteBuilder): { sql: string; parameters: ObjectLiteral } | undefined {
+    const { conflict } = builder.expressionMap.onUpdate ?? {};
+    if (!Array.isArray(conflict)) return undefined;
+    const columns = this.entry.metadata.columns.filter(({ databaseName }) => conflict.includes(databaseName));
+    const parameters: ObjectLiteral = {};
+    const tuples = builder.getValueSets().flatMap((values, row) => {
+      const given = columns.map((column) => column.getEntityValue(values, true) as unknown);
+      if (given.some((value) => value === undefined || value === null || typeof value === 'function')) return [];
+      given.forEach((value, at) => (parameters[`sandbox_${row}_${at}`] = value));
+      return [`(${given.map((_, at) => `:sandbox_${row}_${at}`).join(', ')})`];
+    });
+    if (columns.length === 0 || tuples.length === 0) return undefined;
+    const names = columns.map(({ databaseName }) => builder.escape(databaseName)).join(', ');
+    return { sql: ` WHERE (${names}) IN (${tuples.join(', ')})`, parameters };
   }
 
   /** The primary key as text. */

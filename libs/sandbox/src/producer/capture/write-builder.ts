@@ -8,7 +8,7 @@ export interface WriteBuilder {
   readonly expressionMap: {
     readonly queryType: 'select' | 'insert' | 'update' | 'delete' | 'soft-delete' | 'restore';
     readonly mainAlias?: { readonly hasMetadata: boolean; readonly metadata: EntityMetadata };
-    readonly onUpdate?: unknown;
+    readonly onUpdate?: { readonly conflict?: string | readonly string[] };
     readonly onIgnore?: unknown;
     readonly commonTableExpressions: readonly unknown[];
   };
@@ -22,6 +22,8 @@ export interface WriteBuilder {
   getQueryAndParameters: () => [string, unknown[]];
   createReturningExpression: (type: string) => string;
   createWhereExpression(): string;
+  /** The rows to be inserted, as the caller gave them. */
+  getValueSets(): ObjectLiteral[];
   getMainTableName(): string;
   getTableName(path: string): string;
   replacePropertyNamesForTheWholeQuery(sql: string): string;

@@ -24,7 +24,9 @@ const PAGE = 500;
  */
 const FULL_LOOK_EVERY = 15;
 /** Share of the interval that looks at tenants not in use may take; the rotation slows down before the process does. */
-const ROTATION_SHARE = 0.2;
+const ROTATION_SHARE = 0.1;
+/** Milliseconds until the next round of all tenants when the last one found nothing. A closed database costs a connection. */
+const QUIET_ROUND_MS = 5_000;
 /** The tenant's database has no tables of ours yet. */
 const UNDEFINED_TABLE = '42P01';
 
@@ -36,6 +38,7 @@ const UNDEFINED_TABLE = '42P01';
 export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly looks = new Map<string, number>();
   private rotation: string[] = [];
+  private nextRoundAt = 0;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private stopped = false;
@@ -70,7 +73,9 @@ export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
     for (const tenantId of inUse) found += (await this.look(tenantId)) ?? 0;
     const until = performance.now() + this.options.relay.intervalMs * ROTATION_SHARE;
     for (const tenantId of await this.nextInTurn(new Set(inUse))) {
-      found += (await this.look(tenantId)) ?? 0;
+      const handedOver = (await this.look(tenantId)) ?? 0;
+      if (handedOver > 0) this.nextRoundAt = 0;
+      found += handedOver;
       this.rotation.shift();
       if (performance.now() > until || this.stopped) break;
     }
@@ -95,12 +100,18 @@ export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
   /** The tenants that come next, at most `tenantsPerInterval`; a new list is fetched when the last one is used up. */
   private async nextInTurn(inUse: ReadonlySet<string>): Promise<string[]> {
     try {
-      if (this.rotation.length === 0) this.rotation = [...(await this.tenancy.tenants())];
+      if (this.rotation.length === 0) await this.nextRound();
     } catch (error) {
       this.events.emit('background.error', { where: 'relay', error });
     }
     this.rotation = this.rotation.filter((tenantId) => !inUse.has(tenantId));
     return this.rotation.slice(0, this.options.relay.tenantsPerInterval);
+  }
+
+  private async nextRound(): Promise<void> {
+    if (performance.now() < this.nextRoundAt) return;
+    this.rotation = [...(await this.tenancy.tenants())];
+    this.nextRoundAt = performance.now() + QUIET_ROUND_MS;
   }
 
   private async look(tenantId: string): Promise<number | undefined> {
