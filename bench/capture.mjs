@@ -136,9 +136,10 @@ async function measureBulk(plain, ours) {
 
 /** Emits `{ name, metric, value, unit, rival, rivalValue }` per metric. */
 export async function run(emit) {
-  const { url, redisUrl, stop } = await services();
+  const started = await services();
+  const { url } = started;
   const plain = await new DataSource({ type: 'postgres', url, entities, synchronize: true }).initialize();
-  const app = await startApplication(url, redisUrl);
+  const app = await startApplication(url, started.redisUrl);
   try {
     await app.get(TenantDataSources).run('bench', async (ours) => {
       const single = await measureSaves(plain, ours);
@@ -152,6 +153,6 @@ export async function run(emit) {
   } finally {
     await app.close();
     await plain.destroy();
-    await stop();
+    await started.stop();
   }
 }

@@ -1,6 +1,7 @@
 // What save, remove, softRemove and recover leave in the outbox: true images, once, with the transaction or not at all.
 import type { QueryRunner } from 'typeorm';
 import { SandboxContext } from '../../libs/sandbox/src/tenancy/sandbox-context.js';
+import { markTransaction } from '../../libs/sandbox/src/tenancy/transaction-marks.js';
 import { openFixture, type Fixture } from '../support/capture-fixture.js';
 import { until } from '../support/processes.mjs';
 import { Item, Note, Part, Stock } from './capture.entities.js';
@@ -261,6 +262,20 @@ describe.each(['as it is', '15.0'])('capture of what TypeORM persists (PostgreSQ
         await manager.save(Item, { name: 'outer' });
       });
       expect((await f.actions()).map(({ change }) => change.record['name'])).toEqual(['outer']);
+    });
+
+    it('forgets what a savepoint undid that was set with raw SQL and marked', async () => {
+      await f.dataSource.transaction(async (manager) => {
+        const runner = manager.queryRunner as QueryRunner;
+        await manager.save(Item, { name: 'before' });
+        const back = markTransaction(runner);
+        await manager.query('savepoint mine');
+        await manager.save(Item, { name: 'inside' });
+        await manager.query('rollback to savepoint mine');
+        back();
+        await manager.save(Item, { name: 'after' });
+      });
+      expect((await f.actions()).map(({ change }) => change.record['name'])).toEqual(['before', 'after']);
     });
 
     it('leaves nothing of a transaction that is rolled back', async () => {

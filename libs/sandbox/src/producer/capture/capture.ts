@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { SandboxEvents } from '../../events/sandbox-events.js';
 import { SCRIPT_REGISTRY, type ScriptRegistry } from '../../scripts/script-registry.js';
 import { TENANCY, type Tenancy } from '../../tenancy/tenancy.js';
+import { registerMemory } from '../../tenancy/transaction-marks.js';
 import { ChangeBuffers } from './change-buffer.js';
 import { CHANGE_SINK, type ChangeSink } from './change-sink.js';
 import { CapturePoint } from './capture-point.js';
@@ -13,6 +14,10 @@ import { dataSourceOf } from './write-builder.js';
 
 /** The DataSources under watch in this process, over all module instances. */
 const points = new WeakMap<DataSource, CapturePoint>();
+
+/** One for all module instances, as a QueryRunner belongs to one DataSource, and that to one point. */
+const buffers = new ChangeBuffers();
+registerMemory(buffers);
 
 const executor: WriteExecutor = (builder, statement) => {
   const point = points.get(dataSourceOf(builder));
@@ -28,8 +33,6 @@ const executor: WriteExecutor = (builder, statement) => {
 /** Puts DataSources under watch: from then on their committed writes of watched entities become actions. */
 @Injectable()
 export class Capture {
-  private readonly buffers = new ChangeBuffers();
-
   constructor(
     @Inject(TENANCY) private readonly tenancy: Tenancy,
     @Inject(SCRIPT_REGISTRY) private readonly registry: ScriptRegistry,
@@ -43,7 +46,7 @@ export class Capture {
    */
   attach(dataSource: DataSource): void {
     if (points.has(dataSource)) return;
-    const { tenancy, registry, buffers, events } = this;
+    const { tenancy, registry, events } = this;
     const point = new CapturePoint(dataSource, { tenancy, registry, buffers, events });
     assertTriggersAreEntities(dataSource);
     lintDataSource(dataSource, point.entities());

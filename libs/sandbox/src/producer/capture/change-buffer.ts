@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { TransactionOfTwoTenantsError } from '../../errors/capture.errors.js';
+import type { TransactionMemory } from '../../tenancy/transaction-marks.js';
 import type { CapturedChange, PendingWrite } from './change-sink.js';
 
 /** TypeORM counts its open transactions and savepoints here; protected, the same in 0.3 and 1. */
@@ -26,7 +27,7 @@ class ChangeBuffer {
 }
 
 /** The open transactions that have changes. A transaction without any costs a look into a WeakMap per hook. */
-export class ChangeBuffers {
+export class ChangeBuffers implements TransactionMemory {
   private readonly buffers = new WeakMap<QueryRunner, ChangeBuffer>();
 
   /** Keeps changes until the runner's transaction ends. */
@@ -35,6 +36,15 @@ export class ChangeBuffers {
     if (!buffer) this.buffers.set(runner, (buffer = new ChangeBuffer(tenantId, depthOf(runner))));
     if (buffer.tenantId !== tenantId) throw new TransactionOfTwoTenantsError(buffer.tenantId, tenantId);
     for (const change of changes) buffer.changes.push(change);
+  }
+
+  /** For savepoints that TypeORM does not know of; see `markTransaction`. */
+  mark(runner: QueryRunner): () => void {
+    const length = this.buffers.get(runner)?.changes.length ?? 0;
+    return () => {
+      const changes = this.buffers.get(runner)?.changes;
+      if (changes && changes.length > length) changes.length = length;
+    };
   }
 
   /** A transaction or savepoint began. */

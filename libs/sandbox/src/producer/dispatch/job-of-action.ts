@@ -30,6 +30,18 @@ function withChange(job: Omit<ActionJob, 'change'>, change: NonNullable<ActionJo
   return fits(change) ? { ...job, change } : job;
 }
 
-function fits(change: NonNullable<ActionJob['change']>): boolean {
-  return Buffer.byteLength(JSON.stringify(change)) <= MOST_CHANGE_BYTES;
+/** Nearly every change is far smaller, which is seen without serialising it once more. */
+function fits({ record, prevRecord, changed }: NonNullable<ActionJob['change']>): boolean {
+  const most = mostBytes(record) + mostBytes(prevRecord) + changed.length * 130;
+  return most <= MOST_CHANGE_BYTES || Buffer.byteLength(JSON.stringify([record, prevRecord])) <= MOST_CHANGE_BYTES;
+}
+
+/** An upper bound of a record's JSON in bytes: a character takes at most six, as a \u escape. */
+function mostBytes(record: Readonly<Record<string, unknown>>): number {
+  let bytes = 2;
+  for (const [key, value] of Object.entries(record)) {
+    if (typeof value === 'object' && value !== null) return Number.POSITIVE_INFINITY;
+    bytes += 6 * key.length + 4 + (typeof value === 'string' ? 6 * value.length + 2 : 30);
+  }
+  return bytes;
 }
