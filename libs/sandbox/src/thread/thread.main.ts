@@ -1,5 +1,6 @@
 // The entry of a worker thread: waits for runs, runs them one at a time, answers with what became of them.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { DEFAULT_LIMITS } from '../protocol/limits.js';
 import { Mailbox, MESSAGE, type MessageKind } from '../protocol/mailbox.js';
 import { PORT, type RunHeader, type RunReport, type ThreadData } from '../protocol/thread-messages.js';
 import type { CompiledScript, EngineId } from '../protocol/script.js';
@@ -63,6 +64,9 @@ function scriptOf(header: RunHeader, code: string): CompiledScript | undefined {
 
 /** A thread never needs them: positions are translated in the pool. */
 const NO_POSITIONS: CompiledScript['positions'] = { kind: 'insertions', insertions: [] };
+
+/** Loaded before the first run, so that a sandbox of the usual size is there. */
+const EMPTY: CompiledScript = { engine: data.engine, hash: '', code: '', async: false, positions: NO_POSITIONS };
 
 /** What an engine is given, and the clock that stands still while the run waits for the host. */
 class ThreadRun implements EngineRun {
@@ -139,7 +143,8 @@ async function settle(engine: ScriptEngine): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  await engineOf(data.engine);
+  const engine = await engineOf(data.engine);
+  await engine.load(EMPTY, DEFAULT_LIMITS);
   send(MESSAGE.ready);
   for (;;) {
     const { kind, text } = receive();
