@@ -107,7 +107,7 @@ class CompletionRewriter {
     return `${this.variable}=void 0;`;
   }
 
-  /** The lone statement of an `if` or a loop: a reset needs a block around the two. */
+  /** The lone statement of a loop, which comes round again: a reset needs a block around the two. */
   private body(statement: ts.Statement): void {
     const wrapped = isCompound(unlabelled(statement));
     if (wrapped) this.edits.insert(statement.getStart(this.file), `{${this.reset}`);
@@ -131,9 +131,10 @@ class CompletionRewriter {
     this.wrapped.add(statement);
   }
 
+  /** The reset before the `if` holds for its branches. */
   private ifStatement(statement: ts.IfStatement): void {
-    this.body(statement.thenStatement);
-    if (statement.elseStatement) this.body(statement.elseStatement);
+    this.inside(statement.thenStatement);
+    if (statement.elseStatement) this.inside(statement.elseStatement);
   }
 
   /** What `finally` evaluates is thrown away; a `catch` starts anew. */

@@ -94,10 +94,22 @@ function translate(mappings: string, text: string, source: string, place: (offse
   const authorLines = lineStarts(source, /\r\n|\r|\n/g);
   const locate = (segment: Segment): Segment => {
     const offset = Math.min(place((inputLines[segment.line] ?? 0) + segment.column), source.length);
-    const line = authorLines.findLastIndex((start) => start <= offset);
+    const line = lastAtMost(authorLines, offset);
     return { generatedColumn: segment.generatedColumn, line, column: offset - authorLines[line]! };
   };
   return encodeMappings(decodeMappings(mappings).map((segments) => segments.map(locate)));
+}
+
+/** Index of the last of the ascending numbers that is at most the given one; the first is 0. */
+function lastAtMost(ascending: readonly number[], value: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (ascending[middle]! <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 function lineStarts(text: string, breaks: RegExp): number[] {

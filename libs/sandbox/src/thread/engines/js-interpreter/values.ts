@@ -17,8 +17,8 @@ export class Prop {
   constructor(
     public value: Value,
     public flags: number,
-    public get: FnObj | undefined = undefined,
-    public set: FnObj | undefined = undefined,
+    public get?: FnObj,
+    public set?: FnObj,
   ) {}
 }
 

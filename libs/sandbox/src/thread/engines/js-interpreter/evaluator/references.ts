@@ -102,7 +102,7 @@ export function readMember(object: Value, key: Value, position: number): Value {
   return getMember(object, toKey(key));
 }
 
-export function nothingToRead(object: Value, key: Value): never {
+export function nothingToRead(object: undefined | null, key: Value): never {
   const name = typeof key === 'string' ? key : typeof key === 'number' ? String(key) : 'property';
   return throwError('TypeError', `Cannot read properties of ${String(object)} (reading '${name}')`);
 }

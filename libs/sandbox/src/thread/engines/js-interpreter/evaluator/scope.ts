@@ -12,7 +12,7 @@ export class Env {
     readonly slots: Value[],
     readonly parent: Env | null,
     /** The object of a `with` statement. */
-    readonly object: Obj | undefined = undefined,
+    readonly object?: Obj,
   ) {}
 }
 

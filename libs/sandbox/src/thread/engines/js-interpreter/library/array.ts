@@ -1,19 +1,9 @@
 import { ArrayObj, HOLE } from '../arrays.js';
-import {
-  call,
-  construct,
-  describe,
-  getMember,
-  invoke,
-  lengthOf,
-  toInteger,
-  toObject,
-  toRelative,
-  toText,
-} from '../convert.js';
+import { call, construct, describe, getMember, invoke, lengthOf, toInteger, toObject, toText } from '../convert.js';
 import { protoFor } from '../evaluator/functions.js';
 import { isCallable, machine, newArray, throwError } from '../machine.js';
 import { FnObj, Obj, type Value } from '../values.js';
+import { copyWithin, fill, pop, push, reverse, shift, slice, splice, unshift } from './array-changes.js';
 import { defineClass, defineMethods, defineSpecies, type Methods } from './define.js';
 import { ARRAY_CALLBACKS } from './array-callbacks.js';
 import { arrayIteration, iterate } from './iterate.js';
@@ -75,11 +65,13 @@ export function putAt(object: Obj, index: number, value: Value): void {
     throwError('TypeError', `Cannot add property ${index}, object is not extensible`);
 }
 
-function setLength(object: Obj, length: number): void {
+/** `object.length = length`, or throws. */
+export function setLength(object: Obj, length: number): void {
   setOrThrow(object, 'length', length);
 }
 
-function deleteAt(object: Obj, index: number): void {
+/** `delete object[index]`, or throws. */
+export function deleteAt(object: Obj, index: number): void {
   if (!object.delete(String(index))) throwError('TypeError', `Cannot delete property '${index}'`);
 }
 
@@ -129,7 +121,6 @@ function join(self: Value, separator: Value, text: (value: Value) => string = to
 }
 
 function joinElements(object: Obj, length: number, between: string, text: (value: Value) => string): string {
-  machine.chargeString(Math.max(0, length - 1) * between.length);
   const parts: string[] = [];
   let size = 0;
   for (let index = 0; index < length; index++) {
@@ -164,167 +155,6 @@ function flatten(
     } else putAt(target, next++, value);
   }
   return next;
-}
-
-function splice(self: Value, args: Value[]): Value {
-  const object = toObject(self);
-  const length = lengthOf(object);
-  const start = toRelative(args[0], length, 0);
-  const removed =
-    args.length === 0
-      ? 0
-      : args.length === 1
-        ? length - start
-        : Math.min(Math.max(toInteger(args[1]), 0), length - start);
-  const items = args.slice(2);
-  const elements = plainElements(object);
-  const result = speciesArray(object, removed);
-  if (elements && object instanceof ArrayObj && object.extensible) {
-    machine.spend(elements.length >> 4);
-    machine.charge((removed + items.length) * 16);
-    for (const [index, value] of elements.splice(start, removed, ...items).entries()) putAt(result, index, value);
-    object.length = elements.length;
-  } else {
-    for (let index = 0; index < removed; index++)
-      if (object.has(String(start + index))) putAt(result, index, at(object, start + index));
-    shiftElements(object, start + removed, start + items.length, length);
-    for (const [index, item] of items.entries()) setOrThrow(object, String(start + index), item);
-    setLength(object, length - removed + items.length);
-  }
-  setLength(result, removed);
-  return result;
-}
-
-/** Moves the elements `[from, length)` so that they begin at `to`. */
-function shiftElements(object: Obj, from: number, to: number, length: number): void {
-  const count = length - from;
-  const move = (offset: number): void => {
-    machine.tick();
-    if (object.has(String(from + offset))) setOrThrow(object, String(to + offset), object.get(String(from + offset)));
-    else deleteAt(object, to + offset);
-  };
-  if (to < from) {
-    for (let offset = 0; offset < count; offset++) move(offset);
-    for (let index = length - 1; index >= length - (from - to); index--) deleteAt(object, index);
-  } else if (to > from) for (let offset = count - 1; offset >= 0; offset--) move(offset);
-}
-
-function slice(self: Value, [start, end]: Value[]): Value {
-  const object = toObject(self);
-  const length = lengthOf(object);
-  const from = toRelative(start, length, 0);
-  const to = toRelative(end, length, length);
-  const result = speciesArray(object, Math.max(to - from, 0));
-  const elements = plainElements(object);
-  let next = 0;
-  for (let index = from; index < to; index++, next++) {
-    machine.tick();
-    if (elements) putAt(result, next, elements[index]);
-    else if (object.has(String(index))) putAt(result, next, object.get(String(index)));
-  }
-  setLength(result, next);
-  return result;
-}
-
-function push(self: Value, items: Value[]): Value {
-  const object = toObject(self);
-  let length = lengthOf(object);
-  for (const item of items) {
-    if (!(
-      object instanceof ArrayObj &&
-      !object.exotic &&
-      object.extensible &&
-      length === object.length &&
-      object.setElement(length, item)
-    ))
-      setOrThrow(object, String(length), item);
-    length++;
-  }
-  setLength(object, length);
-  return length;
-}
-
-function pop(self: Value): Value {
-  const object = toObject(self);
-  const length = lengthOf(object);
-  if (length === 0) return void setLength(object, 0);
-  const value = at(object, length - 1);
-  deleteAt(object, length - 1);
-  setLength(object, length - 1);
-  return value;
-}
-
-function shift(self: Value): Value {
-  const object = toObject(self);
-  const elements = plainElements(object);
-  const length = lengthOf(object);
-  if (length === 0) return void setLength(object, 0);
-  if (elements && object instanceof ArrayObj) {
-    object.length = length - 1;
-    return elements.shift();
-  }
-  const first = at(object, 0);
-  shiftElements(object, 1, 0, length);
-  setLength(object, length - 1);
-  return first;
-}
-
-function unshift(self: Value, items: Value[]): Value {
-  const object = toObject(self);
-  const elements = plainElements(object);
-  const length = lengthOf(object);
-  if (elements && object instanceof ArrayObj && object.extensible) {
-    machine.charge(items.length * 16);
-    elements.unshift(...items);
-    object.length = elements.length;
-  } else if (items.length > 0) {
-    shiftElements(object, 0, items.length, length);
-    for (const [index, item] of items.entries()) setOrThrow(object, String(index), item);
-  }
-  setLength(object, length + items.length);
-  return length + items.length;
-}
-
-function reverse(self: Value): Value {
-  const object = toObject(self);
-  const length = lengthOf(object);
-  for (let low = 0, high = length - 1; low < high; low++, high--) {
-    machine.tick();
-    const [hasLow, hasHigh] = [object.has(String(low)), object.has(String(high))];
-    const [first, last] = [object.get(String(low)), object.get(String(high))];
-    if (hasHigh) setOrThrow(object, String(low), last);
-    else if (hasLow) deleteAt(object, low);
-    if (hasLow) setOrThrow(object, String(high), first);
-    else if (hasHigh) deleteAt(object, high);
-  }
-  return object;
-}
-
-function fill(self: Value, [value, start, end]: Value[]): Value {
-  const object = toObject(self);
-  const length = lengthOf(object);
-  const to = toRelative(end, length, length);
-  for (let index = toRelative(start, length, 0); index < to; index++) {
-    machine.tick();
-    setOrThrow(object, String(index), value);
-  }
-  return object;
-}
-
-function copyWithin(self: Value, [target, start, end]: Value[]): Value {
-  const object = toObject(self);
-  const length = lengthOf(object);
-  const to = toRelative(target, length, 0);
-  const from = toRelative(start, length, 0);
-  const count = Math.min(toRelative(end, length, length) - from, length - to);
-  const forward = !(from < to && to < from + count);
-  for (let step = 0; step < count; step++) {
-    machine.tick();
-    const offset = forward ? step : count - 1 - step;
-    if (object.has(String(from + offset))) setOrThrow(object, String(to + offset), object.get(String(from + offset)));
-    else deleteAt(object, to + offset);
-  }
-  return object;
 }
 
 /** All elements of an array-like, holes as `undefined`. */

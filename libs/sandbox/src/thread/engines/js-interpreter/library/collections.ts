@@ -95,6 +95,10 @@ function callbackOf(value: Value): FnObj {
   return isCallable(value) ? value : throwError('TypeError', `${describe(value)} is not a function`);
 }
 
+function clear(entries: Map<Value, Value> | Set<Value>): undefined {
+  entries.clear();
+}
+
 /** -0 is kept as 0. */
 function key(value: Value): Value {
   return value === 0 ? 0 : value;
@@ -117,7 +121,7 @@ function installMap(global: Obj): void {
     ],
   });
   defineMethods(proto, {
-    clear: [0, (self) => void mapOf(self, 'clear').clear()],
+    clear: [0, (self) => clear(mapOf(self, 'clear'))],
     delete: [1, (self, [name]) => mapOf(self, 'delete').delete(name)],
     entries: [
       0,
@@ -231,7 +235,7 @@ function installSet(global: Obj): void {
         return self;
       },
     ],
-    clear: [0, (self) => void setOf(self, 'clear').clear()],
+    clear: [0, (self) => clear(setOf(self, 'clear'))],
     delete: [1, (self, [item]) => setOf(self, 'delete').delete(item)],
     entries: [
       0,

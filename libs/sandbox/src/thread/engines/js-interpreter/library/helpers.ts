@@ -213,7 +213,7 @@ const HELPERS: Methods = {
     (_self, [target, name, prefix]) => {
       const text = typeof name === 'symbol' ? (name.description ? `[${name.description}]` : '') : (name as string);
       if (target instanceof FnObj)
-        target.define('name', { value: prefix ? `${String(prefix)} ${text}` : text, configurable: true });
+        target.define('name', { value: typeof prefix === 'string' ? `${prefix} ${text}` : text, configurable: true });
       return target;
     },
   ],

@@ -2,7 +2,7 @@ import { BoxObj, bigintText, getMember, lengthOf, toInteger, toNumber, toText } 
 import { isCallable, machine, newArray, newObject, throwError } from '../machine.js';
 import { FnObj, type Key, Obj, PLAIN, Prop, type Value } from '../values.js';
 import { defineNamespace } from './define.js';
-import { isArray, ownEntries } from './object.js';
+import { enumerableKeys, isArray } from './object.js';
 
 /** How deep JSON may nest: far below what the thread's stack holds. */
 const MAX_DEPTH = 2_000;
@@ -53,7 +53,7 @@ function revive(holder: Obj, key: Key, reviver: FnObj): Value {
     machine.enter({ name: 'parse', lines: undefined });
     const keys = isArray(value)
       ? Array.from({ length: lengthOf(value) }, (_, index) => String(index))
-      : ownEntries(value).map(([name]) => name);
+      : enumerableKeys(value);
     for (const name of keys) {
       const revived = revive(value, name, reviver);
       if (revived === undefined) value.delete(name);
@@ -65,7 +65,7 @@ function revive(holder: Obj, key: Key, reviver: FnObj): Value {
 }
 
 /** The text of a value, or `undefined` where JSON has none for it. */
-export function stringify(value: Value, replacer: Value = undefined, space: Value = undefined): string | undefined {
+export function stringify(value: Value, replacer?: Value, space?: Value): string | undefined {
   const holder = newObject();
   holder.put('', value);
   return new Writer(replacer, indentOf(space)).write(holder, '', value);
@@ -142,7 +142,7 @@ class Writer {
 
   private object(object: Obj): string {
     const parts: string[] = [];
-    const keys = this.allowed ?? ownEntries(object).map(([key]) => key);
+    const keys = this.allowed ?? enumerableKeys(object);
     for (const key of keys) {
       const text = this.write(object, key, object.get(key));
       if (text === undefined) continue;

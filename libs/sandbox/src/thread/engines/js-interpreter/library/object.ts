@@ -297,7 +297,8 @@ const STATIC: Methods = {
   ],
 };
 
-function enumerableKeys(value: Value): string[] {
+/** Own enumerable names. */
+export function enumerableKeys(value: Value): string[] {
   if (typeof value === 'string') return Array.from({ length: value.length }, (_, index) => String(index));
   const object = toObject(value);
   return object.keys().filter((key): key is string => {

@@ -2,7 +2,7 @@ import { call, describe, getMember, invoke } from '../convert.js';
 import { protoFor, requireNew } from '../evaluator/functions.js';
 import { caught, GuestThrow, isCallable, machine, makeError, newArray, newObject, throwError } from '../machine.js';
 import { FnObj, Obj, type Value } from '../values.js';
-import { defineClass, defineMethods, defineSpecies, defineTag, nativeFunction } from './define.js';
+import { defineClass, defineMethod, defineMethods, defineSpecies, defineTag, nativeFunction } from './define.js';
 import { iterate } from './iterate.js';
 
 type Reaction = (value: Value) => void;
@@ -165,8 +165,8 @@ export function installPromise(global: Obj): void {
     any: [1, (self, [items]) => combine(self, items, ANY)],
     race: [1, race],
   });
+  defineMethod(proto, 'then', 2, then);
   defineMethods(proto, {
-    then: [2, then],
     catch: [1, (self, [rejected]) => invoke(self, 'then', [undefined, rejected])],
     finally: [1, lastly],
   });

@@ -25,7 +25,7 @@ function sortAsTexts(values: readonly Value[]): Value[] {
 /** Bottom-up merge sort: the host's own sort may not be left by a guest's exception halfway with work undone. */
 function mergeSort<T>(values: readonly T[], compare: (a: T, b: T) => number): T[] {
   let from = values.slice();
-  let to: T[] = new Array<T>(values.length);
+  let to = values.slice();
   for (let width = 1; width < values.length; width *= 2) {
     for (let low = 0; low < values.length; low += 2 * width)
       merge(from, to, low, Math.min(low + width, values.length), Math.min(low + 2 * width, values.length), compare);
