@@ -138,6 +138,20 @@ describe.each(['as it is', '15.0'])('capture of what TypeORM persists (PostgreSQ
     expect(f.queue.ids()).toEqual((await f.actions()).map(({ id }) => id));
   });
 
+  it('writes actions of several scripts, users and depths in one transaction, each with its own', async () => {
+    const actionId = '01900000-0000-7000-8000-0000000000aa';
+    await f.dataSource.transaction(async (manager) => {
+      await SandboxContext.run({ userId: 'u1' }, () => manager.save(Item, { name: 'a' }));
+      await SandboxContext.run({ userId: 'u2' }, () => manager.save(Item, { name: 'b' }));
+      await SandboxContext.run({ chain: { depth: 7, actionId } }, () => manager.save(Part, { label: 'c' }));
+    });
+    expect((await f.actions()).map((row) => [row.entity, row.user_id, row.depth, row.status])).toEqual([
+      ['item', 'u1', 0, 'pending'],
+      ['item', 'u2', 0, 'pending'],
+      ['part', null, 8, 'skipped'],
+    ]);
+  });
+
   it('records the children that a save cascades to, with the key of their parent', async () => {
     const saved = await items().save({ name: 'kit', parts: [{ label: 'x' }, { label: 'y' }] as Part[] });
     const rows = await f.actions();
