@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { IQueueBackend } from 'bullmq';
 import { MalformedJobError, TurnsStoppedError } from '../../errors/queue.errors.js';
 import type { SandboxEvents } from '../../events/sandbox-events.js';
-import { Lru } from '../../queue/lru.js';
 import type { QueueBackend } from '../../queue/queue-backend.js';
 import { claimOf, discard, discardUnreadable, readFetched, type ClaimedJob, type Fetched } from './claimed-job.js';
 import { HeldJob, type HeldJobHost } from './held-job.js';
+import { LapsedJobs } from './lapsed-jobs.js';
 import { LockKeeper } from './lock-keeper.js';
 import { SignalBatch } from './signal-batch.js';
 import { Slots } from './slots.js';
@@ -20,14 +20,18 @@ const WAIT_MS = 1_000;
 const TAKE = 32;
 /** Milliseconds until a delivery comes back that its handler left unended. */
 const UNENDED_RETRY_MS = 1_000;
-/** Tenants whose last look for lapsed locks is remembered. */
-const CHECKED_KEPT = 4_096;
+/** The part of the slots that only tenants get who have nothing in hand here, while several tenants are served. */
+const RESERVED_PART = 1 / 16;
+/** Milliseconds after which a tenant comes back that was sent away to keep the reserve. */
+const SENT_AWAY_MS = 20;
 
 /** What this process has in hand of a tenant: jobs, and fetches under way. */
 interface InHand {
   count: number;
   /** The tenant was signalled while all it may have was in hand. */
   signalled: boolean;
+  /** When it was last sent away although it may have more, to keep the reserve. */
+  sentAwayAt: number;
 }
 
 /** Consecutive jobs of a tenant on one slot, each fetched while its predecessor ended. */
@@ -61,7 +65,7 @@ export class QueueTurns implements Turns {
   private readonly sweep: TenantSweep;
   private readonly jobs = new Set<HeldJob>();
   private readonly inHand = new Map<string, InHand>();
-  private readonly checked = new Lru<{ at: number }>(CHECKED_KEPT);
+  private readonly lapsed: LapsedJobs;
   private readonly chains = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
   private readonly process = randomUUID();
@@ -82,6 +86,7 @@ export class QueueTurns implements Turns {
     this.signals = new SignalBatch(queue, (error) => this.fault(error));
     const onFault = (tenantId: string, error: unknown): void => this.fault(error, tenantId);
     this.locks = new LockKeeper(queue, this.jobs, { lockMs, checkMs, onFault });
+    this.lapsed = new LapsedJobs(queue, checkMs);
     this.sweep = new TenantSweep(queue, {
       tenants,
       perSecond: sweepPerSecond,
@@ -141,15 +146,41 @@ export class QueueTurns implements Turns {
     }
     let found = true;
     for (let width = 1; found; width *= 2) {
-      const count = this.stopping.signal.aborted ? 0 : this.slots.take(Math.min(width, limit - hand.count));
+      const count = this.slots.take(Math.min(width, this.room(hand, limit)));
       if (count === 0) break;
       hand.count += count;
       const claims = Array.from({ length: count }, () => this.claim(tenantId));
       found = (await Promise.all(claims)).every(Boolean);
     }
     // It stopped for want of slots, not of jobs.
-    if (found && hand.count < limit) this.signals.add(tenantId);
+    if (found && hand.count < limit) this.comeAgain(tenantId, hand);
     this.forgetIfIdle(tenantId);
+  }
+
+  /** Slots that the tenant may take now. */
+  private room(hand: InHand, limit: number): number {
+    if (this.stopping.signal.aborted) return 0;
+    const reserve = hand.count === 0 ? 0 : this.reserve;
+    return Math.min(limit - hand.count, this.slots.free - reserve);
+  }
+
+  /**
+   * Slots kept for tenants that have nothing in hand, so that one with a single job finds a slot at once while others
+   * flood. A tenant that is alone may have them all; with fewer than 16 slots there is no reserve.
+   */
+  private get reserve(): number {
+    return this.inHand.size > 1 ? Math.floor(this.options.concurrency * RESERVED_PART) : 0;
+  }
+
+  /** A tenant that may have more than there are slots: other processes may have some, and this one when a job ends. */
+  private comeAgain(tenantId: string, hand: InHand): void {
+    if (this.slots.free === 0 || hand.count === 0) return this.signals.add(tenantId);
+    // Free slots are the reserve: straight back into the line it would be taken again and again.
+    hand.signalled = true;
+    const now = Date.now();
+    if (now - hand.sentAwayAt < SENT_AWAY_MS) return;
+    hand.sentAwayAt = now;
+    this.queue.ring.signalAt(tenantId, now + SENT_AWAY_MS).catch((error) => this.fault(error, tenantId));
   }
 
   /** Fetches one job on a slot already taken; false where there was none. */
@@ -168,7 +199,7 @@ export class QueueTurns implements Turns {
       const fetched = readFetched(await backend.moveToActive(token));
       if (fetched.jobId) return await this.accept(tenantId, fetched, token);
       await this.lookAgain(tenantId, fetched);
-      if (this.handOf(tenantId).count <= 1) await this.recover(tenantId, backend);
+      if (this.handOf(tenantId).count <= 1 && (await this.lapsed.putBack(tenantId))) this.signals.add(tenantId);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       await this.unreadable(tenantId, backend, token);
@@ -227,19 +258,6 @@ export class QueueTurns implements Turns {
     if (at > 0) await this.queue.ring.signalAt(tenantId, at);
   }
 
-  /** Puts jobs back whose lock ran out; while other processes hold jobs of the tenant, looks again later. */
-  private async recover(tenantId: string, backend: IQueueBackend): Promise<void> {
-    const { checkMs } = this.options;
-    const now = Date.now();
-    const last = this.checked.get(tenantId, () => ({ at: 0 }));
-    if (now - last.at < checkMs * 0.9) return;
-    last.at = now;
-    const recovered = await backend.moveStalledJobsToWait();
-    if (recovered.length > 0) return this.signals.add(tenantId);
-    const [active = 0] = await backend.getCounts(['active']);
-    if (active > 0) await this.queue.ring.signalAt(tenantId, now + checkMs);
-  }
-
   private async unreadable(tenantId: string, backend: IQueueBackend, token: string): Promise<void> {
     try {
       const jobId = await discardUnreadable(backend, token);
@@ -274,7 +292,7 @@ export class QueueTurns implements Turns {
     if (this.stopping.signal.aborted) return false;
     const { tenantId } = chain;
     if (this.handOf(tenantId).count > this.limits.concurrency(tenantId)) return false;
-    if (this.slots.free > 0) return true;
+    if (this.slots.free > this.reserve) return true;
     const weight = this.options.tenantWeight(tenantId);
     const { quantumJobs, quantumMs } = this.options;
     return chain.served < quantumJobs * weight && chain.busyMs < quantumMs * weight;
@@ -317,7 +335,7 @@ export class QueueTurns implements Turns {
   private handOf(tenantId: string): InHand {
     const known = this.inHand.get(tenantId);
     if (known) return known;
-    const hand = { count: 0, signalled: false };
+    const hand = { count: 0, signalled: false, sentAwayAt: 0 };
     this.inHand.set(tenantId, hand);
     return hand;
   }

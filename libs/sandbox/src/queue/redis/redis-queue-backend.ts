@@ -86,8 +86,8 @@ class TenantQueuesOnRedis implements QueueBackend {
     // A job's hash goes when it ends, so that it exists says that it is waiting, delayed or active.
     const pipeline = this.started().commands.pipeline();
     for (const id of actionIds) pipeline.exists(backend.toKey(id));
-    const answers = await this.bounded('look jobs up', () => pipeline.exec());
-    return new Set(actionIds.filter((_, index) => answers?.[index]?.[1] === 1));
+    const answers = await this.bounded('look jobs up', async () => answersOf(await pipeline.exec()));
+    return new Set(actionIds.filter((_, index) => answers[index] === 1));
   }
 
   async withWork(tenantIds: readonly string[]): Promise<readonly string[]> {
@@ -96,8 +96,8 @@ class TenantQueuesOnRedis implements QueueBackend {
       const base = `${this.prefixOf(tenantId)}:${tenantId}:`;
       pipeline.exists(`${base}wait`, `${base}active`, `${base}delayed`, `${base}prioritized`, `${base}paused`);
     }
-    const answers = await pipeline.exec();
-    return tenantIds.filter((_, index) => Number(answers?.[index]?.[1]) > 0);
+    const answers = answersOf(await pipeline.exec());
+    return tenantIds.filter((_, index) => Number(answers[index]) > 0);
   }
 
   async remove(tenantId: string, actionIds: readonly string[]): Promise<void> {
@@ -152,7 +152,7 @@ class TenantQueuesOnRedis implements QueueBackend {
     const signals = signalsOf(jobs, now);
     const together = !commands.isCluster;
     if (together && signals.now) pipeline.runCommand('sandboxSignal', [keys.ready, keys.seq, tenantId]);
-    for (const [error] of ((await pipeline.exec()) ?? []) as [Error | null, unknown][]) if (error) throw error;
+    answersOf((await pipeline.exec()) as [Error | null, unknown][]);
     tenant.prepared = true;
     if (!together && signals.now) await this.ring.signal([tenantId]);
     if (signals.at !== undefined) await this.ring.signalAt(tenantId, signals.at);
@@ -222,6 +222,14 @@ function partsOf(
     epoch: keys.epoch,
   });
   return { commands, blocking, root, ring, deployments, keys };
+}
+
+/** The answers to a pipeline's commands; throws the first error among them. */
+function answersOf(results: [Error | null, unknown][] | null): unknown[] {
+  return (results ?? []).map(([error, answer]) => {
+    if (error) throw error;
+    return answer;
+  });
 }
 
 function isConnectionFault(error: unknown): boolean {
