@@ -49,6 +49,8 @@ function sameButRecord(left: NewAction, right: NewAction): boolean {
   return (
     left.scriptId === right.scriptId &&
     left.scriptVersion === right.scriptVersion &&
+    left.scriptName === right.scriptName &&
+    left.change.entity === right.change.entity &&
     left.change.operation === right.change.operation &&
     left.status === 'pending' &&
     right.status === 'pending' &&
