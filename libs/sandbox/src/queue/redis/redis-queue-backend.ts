@@ -84,19 +84,22 @@ class TenantQueuesOnRedis implements QueueBackend {
   async known(tenantId: string, actionIds: readonly string[]): Promise<ReadonlySet<string>> {
     const { backend } = this.tenant(tenantId);
     // A job's hash goes when it ends, so that it exists says that it is waiting, delayed or active.
-    const pipeline = this.started().commands.pipeline();
-    for (const id of actionIds) pipeline.exists(backend.toKey(id));
-    const answers = await this.bounded('look jobs up', async () => answersOf(await pipeline.exec()));
+    const { commands } = this.started();
+    const answers = await this.bounded('look jobs up', () =>
+      Promise.all(actionIds.map((id) => commands.exists(backend.toKey(id)))),
+    );
     return new Set(actionIds.filter((_, index) => answers[index] === 1));
   }
 
   async withWork(tenantIds: readonly string[]): Promise<readonly string[]> {
-    const pipeline = this.started().commands.pipeline();
-    for (const tenantId of tenantIds) {
-      const base = `${this.prefixOf(tenantId)}:${tenantId}:`;
-      pipeline.exists(`${base}wait`, `${base}active`, `${base}delayed`, `${base}prioritized`, `${base}paused`);
-    }
-    const answers = answersOf(await pipeline.exec());
+    const { commands } = this.started();
+    // Not a pipeline: on a Cluster the tenants live in different slots. They leave in one system call all the same.
+    const answers = await Promise.all(
+      tenantIds.map((tenantId) => {
+        const base = `${this.prefixOf(assertTenantId(tenantId))}:${tenantId}:`;
+        return commands.exists(`${base}wait`, `${base}active`, `${base}delayed`, `${base}prioritized`, `${base}paused`);
+      }),
+    );
     return tenantIds.filter((_, index) => Number(answers[index]) > 0);
   }
 
