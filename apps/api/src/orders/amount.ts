@@ -13,7 +13,7 @@ export function amountText(value: unknown): string | undefined {
 
 /** JavaScript writes numbers below 10^-6 with an exponent. */
 function plain(value: number): string {
-  return value < 1e-6 ? value.toFixed(20) : String(value);
+  return value > 0 && value < 1e-6 ? value.toFixed(20) : String(value);
 }
 
 /** Validates an amount: a number, or decimal text. */
