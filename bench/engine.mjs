@@ -1,7 +1,7 @@
 // `bench engine`: the sandbox beside stock js-interpreter used as in the article, a native function in the same threads, a
 // new wasm instance, isolated-vm (where it is installed) and a bare postMessage. Rivals take turns in every round.
 import { articleThread, library, nativeLibrary, ourPool, pingThread } from './engine/contenders.mjs';
-import { TRIGGER, WAITING } from './engine/scripts.mjs';
+import { LONG, TRIGGER, WAITING } from './engine/scripts.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const ROUND_MS = Number(process.env.BENCH_ROUND_MS ?? 500);
@@ -50,7 +50,26 @@ async function scripts(emit) {
   emit({ metric: 'quickjs-vs-native', value: ours, unit, rival: 'a native function in the thread', rivalValue: plain });
   emit({ metric: 'js-interpreter-vs-stock', value: second, unit, rival, rivalValue: stock });
   await Promise.all([quickjs, interpreter, floor, article].map((one) => one.close()));
+  await longScript(emit, native);
   native.remove();
+}
+
+/** The same with 100 lines of work in the script, where the engine's own speed counts for more. */
+async function longScript(emit, native) {
+  const quickjs = await ourPool({ source: LONG });
+  const floor = await ourPool({ source: LONG, from: native.from });
+  const article = articleThread(LONG);
+  const [ours, plain, stock] = await compare([
+    { ...quickjs, inFlight: 4 },
+    { ...floor, inFlight: 4 },
+    { ...article, inFlight: 1 },
+  ]);
+  const unit = 'runs/s';
+  const rival = "stock js-interpreter, the article's way";
+  emit({ metric: 'quickjs-vs-stock-long-script', value: ours, unit, rival, rivalValue: stock });
+  const beside = 'a native function in the thread';
+  emit({ metric: 'quickjs-vs-native-long-script', value: ours, unit, rival: beside, rivalValue: plain });
+  await Promise.all([quickjs, floor, article].map((one) => one.close()));
 }
 
 /** Milliseconds that `what` takes, the median of `times`. */

@@ -11,6 +11,7 @@ const PRELUDE = `
 var context = {};
 context.query = function (fetch) { return JSON.parse(__query(JSON.stringify(fetch))); };
 context.execute = function (requests) { return JSON.parse(__execute(JSON.stringify(requests))); };
+context.sendEmail = function (mail) { return JSON.parse(__sendEmail(JSON.stringify(mail))); };
 var input = JSON.parse(action);
 context.record = input.record;
 context.prevRecord = input.prevRecord || {};
@@ -37,6 +38,7 @@ async function execute({ source, input }) {
   const interpreter = new Interpreter(PRELUDE + source, (i, globals) => {
     i.setProperty(globals, '__query', i.createAsyncFunction(ask('query')));
     i.setProperty(globals, '__execute', i.createAsyncFunction(ask('execute')));
+    i.setProperty(globals, '__sendEmail', i.createAsyncFunction(ask('sendEmail')));
     i.setProperty(globals, 'action', input);
     i.setProperty(
       globals,

@@ -24,6 +24,7 @@ function run(engineRun) {
   };
   context.query = call('query');
   context.execute = call('execute');
+  context.sendEmail = call('sendEmail');
   const setResult = (value) => (result = value);
   functions.get(engineRun.script.hash)(context, setResult, () => undefined);
   return { outcome: 'ok', value: JSON.stringify(result) };

@@ -119,11 +119,23 @@ function report(run: ThreadRun, result: EngineResult): string {
   return `${JSON.stringify(header)}\n${value}\n${deferred}`;
 }
 
+/** The headers of the latest runs: runs of one script mostly come with the same one, and so get the same objects. */
+const headers = new Map<string, RunHeader>();
+
+function headerOf(text: string): RunHeader {
+  const known = headers.get(text);
+  if (known) return known;
+  const header = JSON.parse(text) as RunHeader;
+  headers.set(text, header);
+  if (headers.size > KNOWN_SCRIPTS) headers.delete(headers.keys().next().value as string);
+  return header;
+}
+
 /** Serves one `run` message. */
 async function serve(text: string): Promise<void> {
   const first = text.indexOf('\n');
   const second = text.indexOf('\n', first + 1);
-  const header = JSON.parse(text.slice(0, first)) as RunHeader;
+  const header = headerOf(text.slice(0, first));
   const script = scriptOf(header, text.slice(first + 1, second));
   if (!script) return send(MESSAGE.unknown);
   const engine = await engineOf(header.engine);

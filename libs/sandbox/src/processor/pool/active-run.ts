@@ -42,7 +42,8 @@ export class ActiveRun {
   readonly queuedAt = performance.now();
   private resolve!: (result: PoolResult) => void;
   private readonly budget: CallBudget;
-  private readonly controller = new AbortController();
+  /** Made with the first call: most of a run's cost on the host's side otherwise. */
+  private controller: AbortController | undefined;
   private link: RunLink | undefined;
   private startedAt = 0;
   private waitedMs = 0;
@@ -122,7 +123,7 @@ export class ActiveRun {
   end(outcome: Outcome, error: RawError): void {
     if (this.ended || this.verdict) return;
     this.verdict = { outcome, error, at: performance.now() };
-    this.controller.abort();
+    this.controller?.abort();
     if (this.link && this.askedAt !== undefined) {
       this.stopWaiting();
       this.link.stop();
@@ -167,6 +168,7 @@ export class ActiveRun {
 
   private async replyOf(call: BridgeCall): Promise<BridgeReply> {
     try {
+      this.controller ??= new AbortController();
       return await this.request.onCall(call, this.controller.signal);
     } catch {
       return refusal('SANDBOX_BRIDGE', 'The host could not answer this call.');
@@ -236,7 +238,7 @@ export class ActiveRun {
   private settle(result: PoolResult): void {
     this.ended = true;
     this.stopWaiting();
-    this.controller.abort();
+    this.controller?.abort();
     this.resolve(result);
   }
 }

@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { Mailbox, MESSAGE } from '../../protocol/mailbox.js';
-import type { EngineId } from '../../protocol/script.js';
+import type { CompiledScript, EngineId } from '../../protocol/script.js';
 import { PORT, type RunHeader, type ThreadData } from '../../protocol/thread-messages.js';
 import type { ActiveRun, RunLink } from './active-run.js';
+import type { PoolRun } from './script-pool.js';
 import { quickJsModule, threadEntry } from './thread-entry.js';
 
 /**
@@ -98,11 +99,10 @@ export class PoolThread implements RunLink {
   }
 
   private sendRun({ request, input }: ActiveRun, known: boolean): void {
-    const { script, limits, methods, pureMethods = [], deferred } = request;
-    const { engine, hash, async } = script;
-    const header: RunHeader = { engine, hash, async, limits, methods, pureMethods, deferred };
+    const { script } = request;
+    const { hash } = script;
     this.remember(hash);
-    this.send(MESSAGE.run, `${JSON.stringify(header)}\n${known ? '' : JSON.stringify(script.code)}\n${input}`);
+    this.send(MESSAGE.run, `${headerOf(request)}\n${known ? '' : JSON.stringify(script.code)}\n${input}`);
   }
 
   private remember(hash: string): void {
@@ -168,4 +168,22 @@ export class PoolThread implements RunLink {
     } else run?.fail('internalError', { name: 'Error', message: 'The thread of this run came to an end.' });
     this.listener.onGone(this, this.started);
   }
+}
+
+interface KnownHeader extends Pick<PoolRun, 'limits' | 'methods' | 'pureMethods' | 'deferred'> {
+  readonly text: string;
+}
+
+/** The header of a script's latest run: mostly the next one's, too. */
+const knownHeaders = new WeakMap<CompiledScript, KnownHeader>();
+
+function headerOf({ script, limits, methods, pureMethods, deferred }: PoolRun): string {
+  const known = knownHeaders.get(script);
+  const same = known?.limits === limits && known.methods === methods && known.pureMethods === pureMethods;
+  if (same && known.deferred === deferred) return known.text;
+  const { engine, hash, async } = script;
+  const header: RunHeader = { engine, hash, async, limits, methods, pureMethods: pureMethods ?? [], deferred };
+  const text = JSON.stringify(header);
+  knownHeaders.set(script, { limits, methods, pureMethods, deferred, text });
+  return text;
 }

@@ -17,6 +17,8 @@
  * or on a prototype: primordials are captured first and called through `apply`, lists are linked lists or text, objects
  * that are read have no prototype or their keys are checked.
  *
+ * Method names are identifiers with dots (the host checks them), so they need no escaping as JSON.
+ *
  * Buffered calls are cleared only after the host has answered, in a statement that cannot fail: a stack overflow or a
  * memory error halfway must neither lose nor repeat a write.
  */
@@ -71,12 +73,11 @@ function random32() {
 hide(Math, 'random', { random() { return (random32() * 2097152 + (random32() >>> 11)) / 9007199254740992; } }.random);
 
 // ---- what is left of the limits
-let settings, used = { __proto__: null }, rowsRead = 0, rowsWritten = 0;
+let settings, used = { __proto__: null, queries: 0, writes: 0, emails: 0, calls: 0 }, rowsRead = 0, rowsWritten = 0;
 const COUNTED = { __proto__: null, query: 'queries', execute: 'writes', sendEmail: 'emails' };
 const count = (method) => {
   const kind = COUNTED[method] ?? 'calls';
-  used[kind] = (used[kind] ?? 0) + 1;
-  return used[kind] <= settings.limits[kind];
+  return ++used[kind] <= settings.limits[kind];
 };
 const left = (kind, spent) => max(0, floor(settings.limits[kind] - spent));
 
@@ -104,14 +105,14 @@ function settle(first, answer) {
   }
 }
 function cross(method, args, carries) {
-  const request = '{"method":' + stringify(method) + ',"args":[' + args + '],"deferred":[' + (carries ? pending : '') + ']}';
+  const request = '{"method":"' + method + '","args":[' + args + '],"deferred":[' + (carries ? pending : '') + ']}';
   const reply = hostCall(request);
   // the host has ended the run: go round until the interrupt comes, which nothing can catch
   if (reply === undefined) for (;;);
   let first = null;
   if (carries) { first = head; pending = ''; pendingSize = 0; head = null; tail = null; }
   const answer = parse(reply);
-  settle(first, answer);
+  if (first !== null) settle(first, answer);
   if (own(answer, 'ok') === true) return own(answer, 'value');
   throw guestError(own(answer, 'error'));
 }
@@ -264,14 +265,21 @@ function finish() {
     return 'e' + stringify(describe(error));
   }
 }
-const context = {};
+// every key is there from the beginning, so that a run assigns to own properties
+const context = { entity: null, operation: null, action: null, userId: null, tenantId: null, orgName: null,
+  record: null, prevRecord: null, changed: null };
 function start(input, a, b, c, d) {
   s0 = a; s1 = b; s2 = c; s3 = d;
+  // no code of the guest has run yet: nothing here is anybody else's
   const data = parse(input);
-  for (const key of ['entity', 'operation', 'action', 'userId', 'tenantId']) put(context, key, own(data, key) ?? null);
-  put(context, 'orgName', own(data, 'tenantId') ?? null);
-  for (const key of ['record', 'prevRecord']) put(context, key, own(data, key) ?? {});
-  put(context, 'changed', own(data, 'changed') ?? []);
+  context.entity = data.entity ?? null;
+  context.operation = data.operation ?? null;
+  context.action = data.action ?? null;
+  context.userId = data.userId ?? null;
+  context.tenantId = context.orgName = data.tenantId ?? null;
+  context.record = data.record ?? {};
+  context.prevRecord = data.prevRecord ?? {};
+  context.changed = data.changed ?? [];
   try {
     const returned = body();
     if (isObject(returned) && typeof returned.then === 'function') wait(returned);
@@ -304,7 +312,7 @@ function install(text, script) {
   amount('cpuMs', hostCpu);
   amount('rowsRead', () => rowsRead);
   amount('rowsWritten', () => rowsWritten);
-  for (const kind of ['queries', 'writes', 'emails', 'calls']) amount(kind, () => used[kind] ?? 0);
+  for (const kind of ['queries', 'writes', 'emails', 'calls']) amount(kind, () => used[kind]);
   for (const kind of ['wallMs', 'memoryBytes', 'emailRecipients', 'bridgeCallMs', 'logBytes', 'resultBytes', 'depth'])
     put(limits, kind, settings.limits[kind]);
   hide(context, 'limits', freeze(limits));

@@ -88,7 +88,7 @@ export class QuickJsEngine implements ScriptEngine {
 
   private imageOf(workshop: Workshop, run: EngineRun, guest: QuickJsRun): MemoryImage | EngineError {
     const settings = settingsOf(run);
-    const key = `${run.script.hash} ${settings}`;
+    const key = run.script.hash + settings;
     const known = workshop.images.get(key);
     if (known) {
       workshop.images.delete(key);
@@ -141,7 +141,23 @@ const NO_SCRIPT: CompiledScript = {
   positions: { kind: 'insertions', insertions: [] },
 };
 
+interface KnownSettings extends Pick<EngineRun, 'methods' | 'pureMethods' | 'deferred'> {
+  readonly text: string;
+}
+
+/** Runs alike come with the very same objects: their settings are written once. */
+const knownSettings = new WeakMap<EngineRun['limits'], KnownSettings>();
+
 function settingsOf(run: EngineRun): string {
+  const { methods, pureMethods, deferred, limits } = run;
+  const known = knownSettings.get(limits);
+  if (known?.methods === methods && known.pureMethods === pureMethods && known.deferred === deferred) return known.text;
+  const text = writeSettings(run);
+  knownSettings.set(limits, { methods, pureMethods, deferred, text });
+  return text;
+}
+
+function writeSettings(run: EngineRun): string {
   const pure = Object.fromEntries(run.pureMethods.map((method) => [method, true as const]));
   const settings: PreludeSettings = { methods: run.methods, pure, deferred: run.deferred, limits: { ...run.limits } };
   return JSON.stringify(settings);
