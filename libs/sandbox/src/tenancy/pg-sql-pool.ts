@@ -1,4 +1,5 @@
 import type { Pool, PoolClient, QueryConfig } from 'pg';
+import { holdWrites } from './pg-wire.js';
 import type { SqlConnection, SqlPool, SqlResult, SqlStatement } from './tenancy.js';
 
 /** The library's way to a database over the `pg` pool that a TypeORM DataSource owns. */
@@ -72,10 +73,10 @@ async function sendTogether(client: PoolClient, statements: readonly SqlStatemen
   const before = pipelined.pipeline;
   if (before !== undefined) pipelined.pipeline = true;
   try {
-    const answers = await Promise.allSettled([
-      client.query('BEGIN'),
-      ...statements.map((statement) => client.query(configOf(statement))),
-    ]);
+    const send = holdWrites(client);
+    const sent = [client.query('BEGIN'), ...statements.map((statement) => client.query(configOf(statement)))];
+    send();
+    const answers = await Promise.allSettled(sent);
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
     return answers.slice(1).map((answer) => resultOf((answer as PromiseFulfilledResult<PgResult>).value));

@@ -10,6 +10,7 @@ import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import type { Change } from '../../protocol/change.js';
 import { planActions, type ChangeOrigin } from '../../scripts/plan-actions.js';
 import type { TriggerIndex } from '../../scripts/script-registry.js';
+import { holdWrites } from '../../tenancy/pg-wire.js';
 
 /** A change, who made it, and the scripts in force when it was made. */
 interface CapturedChange {
@@ -80,6 +81,8 @@ function send(
     // Only with nothing under way may the client go back to waiting: the answers are told apart by their order.
     client.once('drain', () => (client.pipeline = false));
   }
+  // TypeORM's COMMIT follows without anything to wait for, before the next tick: both leave in one write.
+  process.nextTick(holdWrites(client));
   const written = client.query(insertActions(actions)).then(
     ({ rowCount }) => {
       if (rowCount !== actions.length) throw new OutboxWriteError(tenantId, actions.length, rowCount ?? 0);
