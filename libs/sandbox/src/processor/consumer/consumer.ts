@@ -8,7 +8,7 @@ import { TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.j
 import { BridgeServices } from '../bridge/bridge-services.js';
 import { MailSender } from '../mail/mail-sender.js';
 import { SCRIPT_POOL, type ScriptPool } from '../pool/script-pool.js';
-import { backoff } from '../results/ending.js';
+import { backoff } from '../../queue/backoff.js';
 import { deadStatement, goneStatement } from '../results/given-up.js';
 import { type Delivery, TURNS, type Turns } from '../turns/turns.js';
 import { attemptAction, type AttemptOutcome, type RunnableAction, type RunPorts } from './run-attempt.js';

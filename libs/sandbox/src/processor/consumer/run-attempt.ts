@@ -148,7 +148,7 @@ class RunAttempt {
       ...calls,
       actionId,
       scriptId: script.scriptId,
-      finish: finishStatement(this.execution(result, 'done')),
+      execution: this.execution(result, 'done'),
       index,
       origin: { userId, origin: 'script', depth: depth + 1, parentId: actionId },
       depthLimit: limits.depth,

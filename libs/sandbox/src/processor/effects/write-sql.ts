@@ -27,17 +27,30 @@ export function writeWithImages(write: Write): SqlStatement {
 }
 
 /**
- * The statement of a write whose outcome nobody looks at. An update that matches no row fails (division by zero): the
- * statements before and behind it are already on their way, and none of them may stay.
+ * A write whose outcome nobody looks at: the statement without RETURNING, and what to select from its rows, `w`. An update
+ * that matches no row must fail (division by zero): what comes before and behind it is on its way, and none of it may stay.
  */
+export function blindSql(write: Write, params: Parameters): { readonly change: string; readonly select: string } {
+  const { op, entry } = write;
+  if (op === 'create') return { change: insertSql(write, params), select: 'count(*)' };
+  const table = tableOf(entry.metadata);
+  const change = removes(write)
+    ? `delete from ${table} t where ${rowSql(write, 't', params)}`
+    : `update ${table} t set ${setSql(write, params, 't')} where ${rowSql(write, 't', params)}`;
+  return { change, select: mustMatch(write) ? '1 / count(*)' : 'count(*)' };
+}
+
+/** `blindSql` as a statement of its own. */
 export function blindWrite(write: Write): SqlStatement {
   const params = new Parameters();
-  if (write.op === 'create') return named(write, insertSql(write, params), params);
-  const table = tableOf(write.entry.metadata);
-  if (removes(write)) return named(write, `delete from ${table} t where ${rowSql(write, 't', params)}`, params);
-  const update = `update ${table} t set ${setSql(write, params, 't')} where ${rowSql(write, 't', params)}`;
-  if (write.op === 'delete') return named(write, update, params);
-  return named(write, `with w as (${update} returning 1) select 1 / count(*) from w`, params);
+  const { change, select } = blindSql(write, params);
+  if (!mustMatch(write)) return named(write, change, params);
+  return named(write, `with w as (${change} returning 1) select ${select} from w`, params);
+}
+
+/** A delete of nothing is fine, unless the script asked for a version of it. */
+function mustMatch({ op, expectedVersion }: Write): boolean {
+  return op === 'update' || (op === 'delete' && expectedVersion !== undefined);
 }
 
 /** Whether the row goes away, instead of being marked. */

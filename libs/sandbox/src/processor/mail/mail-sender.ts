@@ -11,7 +11,7 @@ import {
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
 import { type SqlClient, TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.js';
-import { backoff } from '../results/ending.js';
+import { backoff } from '../../queue/backoff.js';
 import { type Mailer, mailOptions } from './mailer.js';
 
 /** Mails taken at once. */
@@ -90,7 +90,9 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
    * the others in turn. The loop and tests call it. Never rejects.
    */
   async sweepOnce(): Promise<void> {
-    for (const tenantId of [...this.waiting]) await this.look(tenantId);
+    // those that fail again meanwhile are for the next sweep
+    const waiting = [...this.waiting];
+    for (const tenantId of waiting) await this.look(tenantId);
     const until = performance.now() + SWEEP_SHARE_MS;
     if (this.round.length === 0) this.round = [...(await this.tenants())];
     for (const tenantId of this.round.splice(0, TENANTS_PER_SWEEP)) {

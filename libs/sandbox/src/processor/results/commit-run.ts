@@ -7,7 +7,10 @@ import { type ChangeOrigin, planActions } from '../../scripts/plan-actions.js';
 import type { TriggerIndex } from '../../scripts/script-registry.js';
 import type { SqlStatement } from '../../tenancy/tenancy.js';
 import type { RunEffects } from '../effects/run-effects.js';
-import { blindWrite } from '../effects/write-sql.js';
+import { Parameters } from '../effects/parameters.js';
+import { statementNamesOf } from '../effects/statement-names.js';
+import { blindSql, blindWrite } from '../effects/write-sql.js';
+import { finishStatement, finishWith, type NewExecution } from '../../records/execution.statements.js';
 import type { Write } from '../effects/write.js';
 
 /** A run that ended well, and what is to be committed with it. */
@@ -18,11 +21,8 @@ export interface CommitRequest {
   readonly emails: readonly NewEmail[];
   readonly actionId: string;
   readonly scriptId: string;
-  /**
-   * Writes execution and action. It goes first: of two runs of one action the second then stops at once, at the action's
-   * row, before it has done anything twice.
-   */
-  readonly finish: SqlStatement;
+  /** What is kept of the run. */
+  readonly execution: NewExecution;
   readonly index: TriggerIndex;
   /** Of the changes that the script made. */
   readonly origin: ChangeOrigin;
@@ -37,6 +37,9 @@ export interface Committed {
 }
 
 /**
+ * The finish goes first in every transaction: of two runs of one action the second stops at once, at the action's row,
+ * before it has done anything twice.
+ *
  * Commits a run: its effects, the actions they ask for, its mails, the execution and the action's new state, in one
  * transaction. Where nobody looks at what the effects come to, they are sent in one go, without waiting in between.
  * Rejects with what the database said; nothing is committed then (or, where the connection broke at the COMMIT, all).
@@ -49,7 +52,7 @@ export async function commitRun(request: CommitRequest): Promise<Committed> {
   effects.emails.push(...request.emails);
   const actions = actionsOf(request);
   await effects.commit([
-    request.finish,
+    finishStatement(request.execution),
     ...(actions.length > 0 ? [insertActions(actions)] : []),
     ...mailStatements(request, effects.emails),
   ]);
@@ -71,12 +74,22 @@ function actionsOf({ effects, index, origin, depthLimit }: CommitRequest): NewAc
 }
 
 async function commitBlindly(request: CommitRequest): Promise<Committed> {
-  const { effects, writes, finish } = request;
+  const { effects, writes, execution } = request;
   const emails = [...effects.emails, ...request.emails];
-  const statements = [finish, ...writes.map(blindWrite), ...mailStatements(request, emails)];
-  if (statements.length === 1) await effects.lease.sql.query(finish);
-  else await effects.lease.sql.transaction(statements);
-  return { actions: [], emails: emails.length };
+  const committed = { actions: [], emails: emails.length };
+  const [only] = writes;
+  if (emails.length === 0 && writes.length < 2) {
+    await effects.lease.sql.query(only ? finishAndWrite(execution, only) : finishStatement(execution));
+    return committed;
+  }
+  const mails = mailStatements(request, emails);
+  await effects.lease.sql.transaction([finishStatement(execution), ...writes.map(blindWrite), ...mails]);
+  return committed;
+}
+
+function finishAndWrite(execution: NewExecution, write: Write): SqlStatement {
+  const { text, values } = finishWith(execution, (given) => blindSql(write, new Parameters(given)));
+  return statementNamesOf(write.entry.metadata.dataSource).statement(text, values);
 }
 
 function mailStatements({ actionId, scriptId }: CommitRequest, emails: readonly NewEmail[]): SqlStatement[] {

@@ -39,9 +39,3 @@ export function endingOf({ outcome, error }: RunResult, rules: EndingRules): End
   const most = error?.code === RETRY_LATER ? Math.max(rules.attempts - 1, rules.retries) : rules.retries;
   return { kind: rules.attemptsMade < most ? 'again' : 'failed' };
 }
-
-/** Milliseconds to wait before the next attempt: doubling, up to a minute, the last half of it at random. */
-export function backoff(attemptsMade: number, firstMs: number, random: () => number = Math.random): number {
-  const full = Math.min(60_000, firstMs * 2 ** Math.min(attemptsMade, 20));
-  return Math.round(full / 2 + (full / 2) * random());
-}
