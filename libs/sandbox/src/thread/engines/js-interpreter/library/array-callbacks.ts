@@ -2,7 +2,7 @@ import { describe, lengthOf, toInteger, toObject } from '../convert.js';
 import type { Native } from '../evaluator/functions.js';
 import { isCallable, machine, throwError } from '../machine.js';
 import { type FnObj, type Key, Obj, type Value } from '../values.js';
-import { at, putAt, speciesArray } from './array.js';
+import { at, putAt, speciesArray } from './array-elements.js';
 import type { Methods } from './define.js';
 
 interface Visited {

@@ -2,7 +2,7 @@ import { ArrayObj } from '../arrays.js';
 import { lengthOf, toInteger, toObject, toRelative } from '../convert.js';
 import { machine } from '../machine.js';
 import type { Obj, Value } from '../values.js';
-import { at, deleteAt, plainElements, putAt, setLength, speciesArray } from './array.js';
+import { at, deleteAt, plainElements, putAt, setLength, speciesArray } from './array-elements.js';
 import { setOrThrow } from './object.js';
 
 /** `Array.prototype.splice`. */
