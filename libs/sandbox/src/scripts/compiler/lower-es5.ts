@@ -1,5 +1,7 @@
 import * as ts from 'typescript';
+import { checkEarlyErrors } from './early-errors.js';
 import { type Insertions, originalOffset } from './edits.js';
+import { lineStarts } from './line-starts.js';
 import { decodeMappings, encodeMappings, type Segment } from './source-map.js';
 import { SyntaxProblem } from './syntax-problem.js';
 
@@ -32,11 +34,12 @@ const OPTIONS: ts.CompilerOptions = {
  * leave alone (big integers, newer flags of regular expressions) becomes a call of the library.
  * @param body The body, as compiled for quickjs.
  * @param insertions Where that body differs from the author's source.
- * @throws SyntaxProblem for a regular expression that is none.
+ * @throws SyntaxProblem for early errors that TypeScript does not know, and regular expressions that are none.
  */
 export function lowerToEs5(body: string, insertions: Insertions, source: string, async: boolean): LoweredScript {
   const prefix = async ? ASYNC_PREFIX : '';
   const text = async ? prefix + body + ASYNC_SUFFIX : body;
+  checkEarlyErrors(body, async, (offset) => originalOffset(insertions, Math.max(0, offset)));
   const place = (offset: number): number => originalOffset(insertions, Math.max(0, offset - prefix.length));
   const { outputText, sourceMapText } = ts.transpileModule(text, {
     fileName: 'script.js',
@@ -62,6 +65,9 @@ function replaceLiterals(place: (offset: number) => number): ts.TransformerFacto
       return ts.setTextRange(made, node);
     };
     const visit = (node: ts.Node): ts.Node => {
+      const renamed = asciiName(node, factory);
+      // A name with a range of its own would be written as the source has it.
+      if (renamed) return ts.visitEachChild(ts.setSourceMapRange(renamed, node), visit, context);
       if (ts.isBigIntLiteral(node)) return make('BigInt', [node.text.slice(0, -1)], false, node);
       if (ts.isRegularExpressionLiteral(node)) {
         const [pattern, flags] = splitRegExp(node.text);
@@ -72,6 +78,41 @@ function replaceLiterals(place: (offset: number) => number): ts.TransformerFacto
     };
     return (file) => ts.visitNode(file, visit) as ts.SourceFile;
   };
+}
+
+/**
+ * The parser of js-interpreter knows the letters of an older Unicode, and no escapes in names. Names of properties become
+ * texts, private names are written in ASCII; variables are only freed of escapes.
+ */
+function asciiName(node: ts.Node, factory: ts.NodeFactory): ts.Node | undefined {
+  if (ts.isPropertyAccessExpression(node) && ts.isIdentifier(node.name) && isForeign(node.name))
+    return node.expression.kind === ts.SyntaxKind.SuperKeyword || !node.questionDotToken
+      ? factory.createElementAccessExpression(node.expression, factory.createStringLiteral(node.name.text))
+      : factory.createElementAccessChain(
+          node.expression,
+          node.questionDotToken,
+          factory.createStringLiteral(node.name.text),
+        );
+  if (ts.isPropertyName(node) && ts.isIdentifier(node) && isForeign(node) && isMemberName(node))
+    return factory.createStringLiteral(node.text);
+  if (ts.isPrivateIdentifier(node) && isForeign(node))
+    return factory.createPrivateIdentifier(
+      node.text.replace(/[^\w$#]/gu, (each) => `$${each.codePointAt(0)!.toString(16)}`),
+    );
+  if (ts.isIdentifier(node) && isForeign(node)) return factory.createIdentifier(node.text);
+  return undefined;
+}
+
+function isMemberName(node: ts.Identifier): boolean {
+  const { parent } = node;
+  return (
+    (ts.isPropertyAssignment(parent) || ts.isClassElement(parent) || ts.isMethodDeclaration(parent)) &&
+    parent.name === node
+  );
+}
+
+function isForeign(name: ts.Identifier | ts.PrivateIdentifier): boolean {
+  return /[^\w$#]/.test(name.text) || name.end - name.getStart() !== name.text.length;
 }
 
 function splitRegExp(text: string): [pattern: string, flags: string] {
@@ -110,8 +151,4 @@ function lastAtMost(ascending: readonly number[], value: number): number {
     else high = middle - 1;
   }
   return low;
-}
-
-function lineStarts(text: string, breaks: RegExp): number[] {
-  return [0, ...Array.from(text.matchAll(breaks), ({ 0: lineBreak, index }) => index + lineBreak.length)];
 }

@@ -148,7 +148,7 @@ export class ArrayObj extends Obj {
   private defineLength(definition: Definition): boolean {
     if (isAccessor(definition) || definition.configurable || definition.enumerable) return false;
     if ('value' in definition) {
-      const length = Number(definition.value as number);
+      const length = objectHooks().toNumber(definition.value);
       if (length >>> 0 !== length) objectHooks().throwError('RangeError', 'Invalid array length');
       if (!this.setLength(length)) return false;
     }

@@ -1,6 +1,6 @@
 import { ArrayObj } from './arrays.js';
 import { isCallable, machine, throwError } from './machine.js';
-import { FnObj, type Key, Obj, type Value } from './values.js';
+import { arrayIndex, ENUMERABLE, FnObj, type Key, Obj, Prop, setHooks, type Value } from './values.js';
 
 /** A primitive as an object (`new String('a')`). */
 export class BoxObj extends Obj {
@@ -17,6 +17,20 @@ export class BoxObj extends Obj {
   override visit(see: (value: Value) => void): number {
     see(this.primitive);
     return super.visit(see);
+  }
+  /** A boxed text has its characters and its length as properties of its own (ECMA-262 10.4.3). */
+  override getOwn(key: Key): Prop | undefined {
+    if (typeof this.primitive !== 'string') return this.props.get(key);
+    if (key === 'length') return new Prop(this.primitive.length, 0);
+    const index = arrayIndex(key);
+    if (index < 0 || index >= this.primitive.length) return this.props.get(key);
+    return new Prop(this.primitive[index], ENUMERABLE);
+  }
+  override keys(): Key[] {
+    if (typeof this.primitive !== 'string') return super.keys();
+    machine.spend(this.primitive.length);
+    machine.charge(this.primitive.length * 16);
+    return [...Array.from({ length: this.primitive.length }, (_, index) => String(index)), ...super.keys(), 'length'];
   }
 }
 
@@ -202,3 +216,11 @@ export function ordinaryHasInstance(target: Value, value: Value): boolean {
   for (let object = value.getPrototype(); object; object = object.getPrototype()) if (object === proto) return true;
   return false;
 }
+
+setHooks({
+  thaw: (object) => machine.thawObject(object),
+  charge: (bytes) => machine.charge(bytes),
+  tick: () => machine.tick(),
+  toNumber,
+  throwError,
+});

@@ -1,7 +1,7 @@
 import type { RawFrame } from '../../../protocol/raw-error.js';
 import type { Env } from './evaluator/scope.js';
 import { ArrayObj } from './arrays.js';
-import { FnObj, HIDDEN, Obj, setHooks, type Value } from './values.js';
+import { FnObj, HIDDEN, Obj, type Value } from './values.js';
 
 /** Names of the error classes a machine throws by itself. */
 export type ErrorName =
@@ -82,6 +82,8 @@ class Machine {
   intrinsics!: Intrinsics;
   frame: Frame | undefined;
   depth = 0;
+  /** Counts the runs. */
+  run = 0;
   fuel = FUEL;
   /** Bytes allocated since the live memory was measured. */
   allocated = 0;
@@ -98,6 +100,7 @@ class Machine {
 
   start(budget: RunBudget): void {
     this.budget = budget;
+    this.run++;
     this.frame = undefined;
     this.depth = 0;
     this.fuel = FUEL;
@@ -241,10 +244,3 @@ export function newArray(elements: Value[]): ArrayObj {
 export function isCallable(value: Value): value is FnObj {
   return value instanceof FnObj;
 }
-
-setHooks({
-  thaw: (object) => machine.thawObject(object),
-  charge: (bytes) => machine.charge(bytes),
-  tick: () => machine.tick(),
-  throwError,
-});

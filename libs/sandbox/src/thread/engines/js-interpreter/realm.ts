@@ -1,4 +1,5 @@
 import { ArrayObj } from './arrays.js';
+import { BoxObj } from './convert.js';
 import { compileFunction } from './evaluator/compile.js';
 import { Closure, seeEnv } from './evaluator/functions.js';
 import { Env } from './evaluator/scope.js';
@@ -142,7 +143,13 @@ function buildIntrinsics(): Intrinsics {
     errorProtos: Object.fromEntries(
       ERRORS.map((name) => [name, name === 'Error' ? errorProto : child(errorProto)]),
     ) as Record<ErrorName, Obj>,
-    primitiveProtos: { string: child(), number: child(), boolean: child(), symbol: child(), bigint: child() },
+    primitiveProtos: {
+      string: new BoxObj(objectProto, ''),
+      number: new BoxObj(objectProto, 0),
+      boolean: new BoxObj(objectProto, false),
+      symbol: child(),
+      bigint: child(),
+    },
   };
 }
 

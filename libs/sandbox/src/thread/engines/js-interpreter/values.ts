@@ -38,6 +38,7 @@ export interface Hooks {
   thaw(object: Obj): void;
   charge(bytes: number): void;
   tick(): void;
+  toNumber(value: Value): number;
   throwError(name: 'TypeError' | 'RangeError', message: string): never;
 }
 

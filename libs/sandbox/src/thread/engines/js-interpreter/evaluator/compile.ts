@@ -11,6 +11,14 @@ export interface Source {
   readonly lines: readonly number[] | undefined;
 }
 
+/** What a function expression's surroundings tell about it. */
+export interface Naming {
+  /** The name of an anonymous function. */
+  readonly name?: string;
+  /** The core of a lowered generator: `arguments` in it are those of the function around. */
+  readonly core?: boolean;
+}
+
 const sources = new WeakMap<Scope, Source>();
 
 /** The text a scope's code comes from. */
@@ -23,16 +31,22 @@ export function sourceOf(scope: Scope): Source {
 }
 
 /**
- * Compiles a function inside a scope; `name` is that of an anonymous one. Its body is compiled with its first call: of a library most is never called.
+ * Compiles a function inside a scope. Its body is compiled with its first call: of a library most is never called.
  */
-export function compileFunction(node: Node, parent: Scope | null, source?: Source, name = ''): FunctionCode {
+export function compileFunction(
+  node: Node,
+  parent: Scope | null,
+  source?: Source,
+  { name = '', core = false }: Naming = {},
+): FunctionCode {
   const { text, lines } = source ?? sourceOf(parent!);
   const body = (node.body as Node).body as readonly Node[];
   const strict = (parent?.strict ?? false) || isStrict(body);
   const code: FunctionCode = {
     name: node.id?.name ?? name,
     lines,
-    parameters: node.params.map(({ name }) => name),
+    parameters: node.params.map((parameter) => parameter.name),
+    length: expectedArguments(node.params, body),
     parameterSlots: [],
     thisSlot: 0,
     argumentsSlot: -1,
@@ -48,7 +62,7 @@ export function compileFunction(node: Node, parent: Scope | null, source?: Sourc
   };
   const scope = new Scope(parent, 'function', !strict && mentions(body, 'eval'), strict, code);
   if (source) sources.set(scope, source);
-  layout(node, body, scope, code as Mutable<FunctionCode>);
+  layout(node, body, scope, code as Mutable<FunctionCode>, core);
   const prepare = (): void => {
     code.body = compileStatements(body, { scope, completion: false });
   };
@@ -58,7 +72,7 @@ export function compileFunction(node: Node, parent: Scope | null, source?: Sourc
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Gives every variable of a function its slot. */
-function layout(node: Node, body: readonly Node[], scope: Scope, code: Mutable<FunctionCode>): void {
+function layout(node: Node, body: readonly Node[], scope: Scope, code: Mutable<FunctionCode>, core: boolean): void {
   code.thisSlot = scope.declare('this');
   const { names, functions } = declaredNames(body);
   const own = new Set([...code.parameters, ...names, ...functions.map(({ id }) => id!.name)]);
@@ -67,12 +81,32 @@ function layout(node: Node, body: readonly Node[], scope: Scope, code: Mutable<F
     scope.constants.add(node.id.name);
   }
   code.parameterSlots = code.parameters.map((name) => scope.declare(name));
-  if (!own.has('arguments') && (mentions(body, 'arguments') || mentions(body, 'eval')))
+  if (!core && !own.has('arguments') && (mentions(body, 'arguments') || mentions(body, 'eval')))
     code.argumentsSlot = scope.declare('arguments');
   for (const name of names) scope.declare(name);
   const slots = functions.map(({ id }) => scope.declare(id!.name));
   code.slotCount = scope.names.size;
   code.functions = functions.map((inner, index) => ({ slot: slots[index]!, code: compileFunction(inner, scope) }));
+}
+
+/** The parameters before the first that has a default, which TypeScript writes `if (b === void 0) { b = 1; }`. */
+function expectedArguments(params: readonly Node[], body: readonly Node[]): number {
+  const optional = new Set<string>();
+  for (const statement of body) {
+    const tests =
+      statement.type === 'VariableDeclaration'
+        ? statement.declarations.map(({ init }) => (init?.type === 'ConditionalExpression' ? init.test : undefined))
+        : [statement.type === 'IfStatement' ? statement.test : undefined];
+    for (const test of tests) if (test && isDefaultTest(test)) optional.add(test.left.name);
+    if (statement.type !== 'VariableDeclaration' && statement.type !== 'IfStatement') break;
+  }
+  const first = params.findIndex(({ name }) => optional.has(name));
+  return first < 0 ? params.length : first;
+}
+
+/** `x === void 0`. */
+export function isDefaultTest(test: Node): boolean {
+  return test.type === 'BinaryExpression' && test.operator === '===' && test.right.operator === 'void';
 }
 
 /** A program that runs in a scope it did not make (the code of an `eval`). */

@@ -3,13 +3,13 @@ import { construct, toText } from '../convert.js';
 import { machine, newArray, newObject, throwError } from '../machine.js';
 import type { Node } from '../syntax.js';
 import { FnObj, Obj, Prop, PLAIN, type Value, type Key } from '../values.js';
-import { compileFunction } from './compile.js';
+import { compileFunction, isDefaultTest, type Naming } from './compile.js';
 import { directEval } from './eval.js';
 import { assignment, update } from './assignments.js';
 import { Closure } from './functions.js';
 import { binaryOperator, typeOf, unaryOperator } from './operators.js';
 import { deleteMember, dynamicHolder, type Evaluate, readMember, readVariable } from './references.js';
-import { resolve, type Scope } from './scope.js';
+import { isCoreCall, resolve, type Scope } from './scope.js';
 import { getMember } from '../convert.js';
 import { newRegExp } from '../library/regexp.js';
 
@@ -93,7 +93,8 @@ function compileArguments(nodes: readonly Node[], scope: Scope): (env: Parameter
 
 function callExpression(node: Node, scope: Scope): Evaluate {
   if (node.callee.type === 'MemberExpression') return methodCall(node, scope);
-  if (node.callee.name === '__awaiter' || node.callee.name === '__generator') return coreCall(node, scope);
+  if (isCoreCall(node)) return coreCall(node, scope);
+  if (node.callee.name === '__makeTemplateObject') return templateObject(node, scope);
   const args = compileArguments(node.arguments, scope);
   const position = node.callee.start;
   const callee = compileExpression(node.callee, scope);
@@ -292,20 +293,47 @@ function propertyName(key: Node): Key {
   return toText((key as { value: unknown }).value as Value);
 }
 
-function functionExpression(node: Node, scope: Scope, name = ''): Evaluate {
-  const code = compileFunction(node, scope, undefined, name);
+function functionExpression(node: Node, scope: Scope, naming: Naming = {}): Evaluate {
+  const code = compileFunction(node, scope, undefined, naming);
   return (env) => new Closure(code, env);
 }
 
 /** An expression whose value, where it is an anonymous function, gets a name (`var f = function () {}`). */
 export function compileNamed(node: Node, scope: Scope, name: string): Evaluate {
-  return node.type === 'FunctionExpression' ? functionExpression(node, scope, name) : compileExpression(node, scope);
+  if (node.type === 'FunctionExpression') return functionExpression(node, scope, { name });
+  // The default of a destructured variable: `f = _a === void 0 ? function () {} : _a`.
+  if (node.type !== 'ConditionalExpression' || !isDefaultTest(node.test!)) return compileExpression(node, scope);
+  const test = compileExpression(node.test!, scope);
+  const given = compileExpression(node.alternate!, scope);
+  const otherwise = compileNamed(node.consequent, scope, name);
+  return (env) => (test(env) ? otherwise(env) : given(env));
+}
+
+/** A template's object is made once a run for each place in the source. */
+function templateObject(node: Node, scope: Scope): Evaluate {
+  const args = node.arguments.map((arg) => compileExpression(arg, scope));
+  let made: { readonly run: number; readonly object: Value } | undefined;
+  return (env) => {
+    if (made?.run === machine.run) return made.object;
+    const make = machine.intrinsics.global.get('__makeTemplateObject') as FnObj;
+    made = {
+      run: machine.run,
+      object: make.call(
+        undefined,
+        args.map((arg) => arg(env)),
+      ),
+    };
+    return made.object;
+  };
 }
 
 /** The call of a lowered async function or generator to its core: both are one function to the author. */
 function coreCall(node: Node, scope: Scope): Evaluate {
   const { name } = node.callee;
-  const args = node.arguments.map((arg) => compileNamed(arg, scope, scope.code.name));
+  const naming = { name: scope.code.name, core: name === '__generator' };
+  const args = node.arguments.map((arg) =>
+    arg.type === 'FunctionExpression' ? functionExpression(arg, scope, naming) : compileExpression(arg, scope),
+  );
   return (env) => {
     const values = args.map((arg) => arg(env));
     machine.frame!.position = -1;

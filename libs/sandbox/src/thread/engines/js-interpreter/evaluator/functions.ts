@@ -23,6 +23,8 @@ export const flow: { value: Value; label: string | undefined; completion: Value 
 /** A function as compiled: what all its closures share. */
 export interface FunctionCode extends FrameCode {
   readonly parameters: readonly string[];
+  /** What the function's `length` is. */
+  readonly length: number;
   readonly parameterSlots: readonly number[];
   readonly thisSlot: number;
   /** -1 where the function never names `arguments`. */
@@ -92,7 +94,7 @@ export class Closure extends FnObj {
   materialise(): void {
     if (!this.lazy) return;
     this.lazy = false;
-    this.props.set('length', new Prop(this.code.parameters.length, CONFIGURABLE));
+    this.props.set('length', new Prop(this.code.length, CONFIGURABLE));
     this.props.set('name', new Prop(this.code.name, CONFIGURABLE));
     const proto = newObject();
     proto.put('constructor', this, HIDDEN);

@@ -102,7 +102,15 @@ export function mentions(body: unknown, name: string): boolean {
   if (!isNode(body)) return false;
   if (body.type === 'Identifier') return body.name === name;
   if (body.type === 'FunctionExpression' || body.type === 'FunctionDeclaration') return false;
+  // The core of a lowered generator is part of its function.
+  if (isCoreCall(body))
+    return body.arguments.some((part) => mentions(part.type === 'FunctionExpression' ? part.body : part, name));
   return Object.values(body).some((child) => mentions(child, name));
+}
+
+/** The call of a lowered async function or generator to its core. */
+export function isCoreCall(node: Node): boolean {
+  return node.type === 'CallExpression' && (node.callee.name === '__awaiter' || node.callee.name === '__generator');
 }
 
 function isNode(value: unknown): value is Node {

@@ -1,5 +1,5 @@
 import { ArrayObj } from '../arrays.js';
-import { BoxObj, getMember, invoke, protoOf, toBoolean, toKey, toObject } from '../convert.js';
+import { getMember, invoke, protoOf, toBoolean, toKey, toObject } from '../convert.js';
 import { protoFor } from '../evaluator/functions.js';
 import { isCallable, machine, newArray, newObject, throwError } from '../machine.js';
 import {
@@ -112,39 +112,13 @@ export function ownEntries(object: Obj): [string, Value][] {
 export function copyOwn(from: Value, to: Obj, except: ReadonlySet<Key> | undefined, assign: boolean): void {
   if (from === undefined || from === null) return;
   const source = toObject(from);
-  const keys = typeof from === 'string' ? Array.from(from, (_, index) => String(index)) : source.keys();
-  for (const key of keys) {
+  for (const key of source.keys()) {
     machine.tick();
-    if (except?.has(key)) continue;
-    if (typeof from !== 'string' && !((source.getOwn(key)?.flags ?? 0) & ENUMERABLE)) continue;
-    const value = typeof from === 'string' ? getMember(from, key) : source.get(key);
+    if (except?.has(key) || !((source.getOwn(key)?.flags ?? 0) & ENUMERABLE)) continue;
+    const value = source.get(key);
     if (assign) setOrThrow(to, key, value);
     else to.define(key, { value, writable: true, enumerable: true, configurable: true });
   }
-}
-
-function entriesOf(value: Value): [string, Value][] {
-  if (typeof value === 'string')
-    return Array.from({ length: value.length }, (_, index) => [String(index), value[index]]);
-  return ownEntries(toObject(value));
-}
-
-function ownKeys(value: Value): Key[] {
-  if (typeof value === 'string')
-    return [...Array.from({ length: value.length }, (_, index) => String(index)), 'length'];
-  return toObject(value).keys();
-}
-
-function ownProp(value: Value, key: Key): Prop | undefined {
-  const primitive = value instanceof BoxObj ? value.primitive : value;
-  if (typeof primitive === 'string' && ownKeys(primitive).includes(key)) return stringProp(primitive, key);
-  return toObject(value).getOwn(key);
-}
-
-function stringProp(text: string, key: Key): Prop {
-  const object = newObject();
-  object.put(key, getMember(text, key), key === 'length' ? 0 : ENUMERABLE);
-  return object.getOwn(key)!;
 }
 
 function setIntegrity(value: Value, frozen: boolean): Value {
@@ -224,9 +198,9 @@ const STATIC: Methods = {
     2,
     (_self, [object, properties]) => defineAll(requireObject(object, 'Object.defineProperties'), properties),
   ],
-  entries: [1, (_self, [value]) => newArray(entriesOf(value).map((entry) => newArray(entry)))],
+  entries: [1, (_self, [value]) => newArray(ownEntries(toObject(value)).map((entry) => newArray(entry)))],
   keys: [1, (_self, [value]) => newArray(enumerableKeys(value))],
-  values: [1, (_self, [value]) => newArray(entriesOf(value).map(([, each]) => each))],
+  values: [1, (_self, [value]) => newArray(ownEntries(toObject(value)).map(([, each]) => each))],
   freeze: [1, (_self, [value]) => setIntegrity(value, true)],
   seal: [1, (_self, [value]) => setIntegrity(value, false)],
   preventExtensions: [
@@ -255,7 +229,7 @@ const STATIC: Methods = {
       return object;
     },
   ],
-  getOwnPropertyDescriptor: [2, (_self, [value, key]) => fromProp(ownProp(value, toKey(key)))],
+  getOwnPropertyDescriptor: [2, (_self, [value, key]) => fromProp(toObject(value).getOwn(toKey(key)))],
   getOwnPropertyDescriptors: [
     1,
     (_self, [value]) => {
@@ -265,8 +239,24 @@ const STATIC: Methods = {
       return result;
     },
   ],
-  getOwnPropertyNames: [1, (_self, [value]) => newArray(ownKeys(value).filter((key) => typeof key === 'string'))],
-  getOwnPropertySymbols: [1, (_self, [value]) => newArray(ownKeys(value).filter((key) => typeof key === 'symbol'))],
+  getOwnPropertyNames: [
+    1,
+    (_self, [value]) =>
+      newArray(
+        toObject(value)
+          .keys()
+          .filter((key) => typeof key === 'string'),
+      ),
+  ],
+  getOwnPropertySymbols: [
+    1,
+    (_self, [value]) =>
+      newArray(
+        toObject(value)
+          .keys()
+          .filter((key) => typeof key === 'symbol'),
+      ),
+  ],
   getPrototypeOf: [
     1,
     (_self, [value]) => toObject(value) && (value instanceof Obj ? value.getPrototype() : protoOf(value as string)),
@@ -283,7 +273,7 @@ const STATIC: Methods = {
     },
   ],
   is: [2, (_self, [a, b]) => Object.is(a, b)],
-  hasOwn: [2, (_self, [value, key]) => ownProp(toObject(value) && value, toKey(key)) !== undefined],
+  hasOwn: [2, (_self, [value, key]) => toObject(value).getOwn(toKey(key)) !== undefined],
   groupBy: [
     2,
     (_self, [items, callback]) => {
@@ -299,7 +289,6 @@ const STATIC: Methods = {
 
 /** Own enumerable names. */
 export function enumerableKeys(value: Value): string[] {
-  if (typeof value === 'string') return Array.from({ length: value.length }, (_, index) => String(index));
   const object = toObject(value);
   return object.keys().filter((key): key is string => {
     machine.tick();
@@ -321,7 +310,7 @@ const PROTO: Methods = {
     1,
     (self, [key]) => {
       const name = toKey(key);
-      return ownProp(toObject(self) && self, name) !== undefined;
+      return toObject(self).getOwn(name) !== undefined;
     },
   ],
   'isPrototypeOf()': [
@@ -333,7 +322,7 @@ const PROTO: Methods = {
       return false;
     },
   ],
-  'propertyIsEnumerable()': [1, (self, [key]) => ((ownProp(self, toKey(key))?.flags ?? 0) & ENUMERABLE) !== 0],
+  'propertyIsEnumerable()': [1, (self, [key]) => ((toObject(self).getOwn(toKey(key))?.flags ?? 0) & ENUMERABLE) !== 0],
   'toLocaleString()': [0, (self) => invoke(self, 'toString', [])],
   'toString()': [0, (self) => objectTag(self)],
   'valueOf()': [0, (self) => toObject(self)],

@@ -1,4 +1,4 @@
-import { getMember, toInteger, toLength, toNumber, toObject, toText } from '../convert.js';
+import { getMember, toInteger, toLength, toNumber, toText } from '../convert.js';
 import { protoFor } from '../evaluator/functions.js';
 import { isCallable, machine, newArray, throwError } from '../machine.js';
 import { ArrayObj } from '../arrays.js';
@@ -58,7 +58,7 @@ export function installRegExp(global: Obj): void {
   for (const [name, flag] of FLAGS)
     defineGetter(proto, name, (self) => (self === proto ? undefined : requireRegExp(self, name).flags.includes(flag)));
   defineGetter(proto, 'flags', (self) =>
-    FLAGS.filter(([name]) => getMember(toObject(self), name))
+    FLAGS.filter(([name]) => getMember(requireObject(self), name))
       .map(([, flag]) => flag)
       .join(''),
   );

@@ -13,7 +13,7 @@ import {
 } from '../convert.js';
 import { type Native, protoFor } from '../evaluator/functions.js';
 import { isCallable, machine, newArray, throwError } from '../machine.js';
-import { Obj, Prop, type Value } from '../values.js';
+import { Obj, type Value } from '../values.js';
 import { defineClass, defineMethod, defineMethods, type Methods } from './define.js';
 import { makeIterator } from './iterators.js';
 import { expandReplacement, newRegExp, RegExpObj } from './regexp.js';
@@ -24,21 +24,21 @@ export function installString(global: Obj): void {
   const constructor = defineClass(global, 'String', 1, proto, (_self, args, target) => {
     const [value] = args;
     const text = args.length === 0 ? '' : !target && typeof value === 'symbol' ? value.toString() : toText(value);
-    return target ? box(protoFor(target, proto), text) : text;
+    return target ? new BoxObj(protoFor(target, proto), text) : text;
   });
   defineMethods(constructor, STATIC);
   defineMethods(proto, PROTO);
   for (const [name, [length, method]] of Object.entries(HOST_METHODS))
     defineMethod(proto, name.replace('()', ''), length, hostMethod(method));
+  for (const name of ['toString', 'valueOf']) defineMethod(proto, name, 0, thisText);
   defineMethod(proto, Symbol.iterator, 0, iterator);
   proto.store('trimLeft', proto.getOwn('trimStart')!);
   proto.store('trimRight', proto.getOwn('trimEnd')!);
 }
 
-function box(proto: Obj, text: string): Obj {
-  const object = new BoxObj(proto, text);
-  object.props.set('length', new Prop(text.length, 0));
-  return object;
+function thisText(self: Value): string {
+  const value = self instanceof BoxObj ? self.primitive : self;
+  return typeof value === 'string' ? value : throwError('TypeError', 'The receiver is no string');
 }
 
 /** The receiver as text. */
@@ -99,13 +99,11 @@ const HOST_METHODS: Readonly<Record<string, readonly [number, HostMethod]>> = {
   toLocaleLowerCase: [0, (text) => text.toLowerCase()],
   toLocaleUpperCase: [0, (text) => text.toUpperCase()],
   toLowerCase: [0, (text) => text.toLowerCase()],
-  'toString()': [0, (text) => text],
   toUpperCase: [0, (text) => text.toUpperCase()],
   toWellFormed: [0, (text) => text.replace(/[\ud800-\udfff]/gu, '\ufffd')],
   trim: [0, (text) => text.trim()],
   trimEnd: [0, (text) => text.trimEnd()],
   trimStart: [0, (text) => text.trimStart()],
-  'valueOf()': [0, (text) => text],
 };
 
 function hostMethod(method: HostMethod): Native {
