@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContractCase } from './contract.js';
 import type { SqlPool, Tenancy, TenantLease } from '../tenancy/tenancy.js';
-
-/** One rule of a contract: `run` rejects when an implementation breaks it. Any test runner can run it. */
-export interface ContractCase {
-  /** The rule, as a fact. */
-  readonly title: string;
-  run(): Promise<void>;
-}
 
 /** What `tenancyContract` needs of the implementation under test. */
 export interface TenancyContractSetup {

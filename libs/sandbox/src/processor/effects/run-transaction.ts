@@ -2,6 +2,7 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { TransactionTimeoutError } from '../../errors/effects.errors.js';
 import type { Limits } from '../../protocol/limits.js';
 import type { SqlResult, SqlStatement } from '../../tenancy/tenancy.js';
+import { markTransaction } from '../../tenancy/transaction-marks.js';
 
 /** The part of a `pg` client that statements are sent with. */
 interface StatementClient {
@@ -69,10 +70,13 @@ export class RunTransaction {
       : 'savepoint sandbox_call';
     await this.query({ text: move });
     this.hasSavepoint = true;
+    // What a host service wrote through TypeORM was captured: undone with the savepoint, it must fire nothing.
+    const forget = markTransaction(this.runner);
     try {
       return await work();
     } catch (error) {
       if (this.state === 'open') await this.client.query({ text: 'rollback to savepoint sandbox_call' });
+      forget();
       throw this.expired ? new TransactionTimeoutError(this.transactionMs) : error;
     }
   }
