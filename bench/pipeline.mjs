@@ -148,7 +148,7 @@ async function createPlain(servers, name, { tenants: count = 1 }) {
   await contender.next();
   const job = (tenantId, order) => ({
     name: 'order',
-    data: { tenantId, order: { ...order } },
+    data: { tenantId, orderId: order.id },
     opts: { removeOnComplete: true },
   });
   return {

@@ -44,7 +44,9 @@ export class Contender {
     const count = target - warm;
     if (process.env.BENCH_VERBOSE) {
       const us = (all) => Math.round(all / count);
-      console.error(`${this.name}: node ${us(to.cpuUs - from.cpuUs)} µs, servers ${us(serversTo - serversFrom)} µs an action`);
+      console.error(
+        `${this.name}: node ${us(to.cpuUs - from.cpuUs)} µs, servers ${us(serversTo - serversFrom)} µs an action`,
+      );
     }
     return {
       perSecond: count / ((to.at - from.at) / 1_000),

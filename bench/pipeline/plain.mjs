@@ -25,8 +25,9 @@ const { hostname: host, port } = new URL(config.redisUrl);
 let effect = () => undefined;
 const worker = new Worker(
   config.queue,
-  async ({ data: { tenantId, order } }) => {
+  async ({ data: { tenantId, orderId } }) => {
     await sources[tenantId].transaction(async (manager) => {
+      const order = await manager.findOneByOrFail(Order, { id: orderId });
       const customer = await manager.findOneByOrFail(Customer, { id: order.customerId });
       await manager.increment(Customer, { id: customer.id }, 'total', order.amount);
     });

@@ -22,7 +22,12 @@ export async function startServers() {
     redisUrl,
     createDatabase: (name) => createDatabase(server, `bench_${name}_${randomBytes(4).toString('hex')}`),
     /** Microseconds of CPU that both servers have used so far; 0 where the system does not tell. */
-    cpuUs: async () => postgresCpu(postmaster) + redisCpu(await meter.info('cpu')),
+    cpuUs: async () => {
+      const [pg, redis] = [postgresCpu(postmaster), redisCpu(await meter.info('cpu'))];
+      if (process.env.BENCH_VERBOSE)
+        console.error('so far: postgres', Math.round(pg / 1_000), 'ms, redis', Math.round(redis / 1_000), 'ms');
+      return pg + redis;
+    },
     async stop() {
       meter.disconnect();
       await redis?.stop();
