@@ -16,7 +16,7 @@ const GENERATED = join(__dirname, '.generated');
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code as string);
 const [moduleCode, useCode] = blocks as [string, string];
-const runnerCode = blocks.find((code) => code.includes('createScriptRunner')) as string;
+const testerCode = blocks.find((code) => code.includes('ScriptTester.create')) as string;
 
 const server = process.env.TEST_DATABASE_URL as string;
 const prefix = `readme_${randomUUID().slice(0, 8)}`;
@@ -86,12 +86,14 @@ it('the module and the script of the example make a gross amount of a net one, f
   expect((await app.get(ActionsService).list('globex')).items).toEqual([]);
 }, 60_000);
 
-it('the example of testing a script gives twice the amount', async () => {
-  const code = runnerCode.replace(/^import .*\n/m, '');
-  expect(code).toContain('await runner.run(');
-  const { example } = await load<{ example: () => Promise<{ outcome: string; value: unknown }> }>(
-    'runner',
-    `import { createScriptRunner } from 'nestjs-sandbox';\nexport async function example() {\n${code}\nreturn { outcome, value }; }`,
+it('the example of testing a script has the outcome and the writes that it says', async () => {
+  const [importLine] = /^import .*$/m.exec(testerCode) as RegExpExecArray;
+  const { example } = await load<{ example: () => Promise<{ outcome: string; writes: unknown[] }> }>(
+    'tester',
+    `${importLine}\nexport async function example() {\n${testerCode.replace(importLine, '')}\nreturn { outcome, writes }; }`,
   );
-  expect(await example()).toEqual({ outcome: 'ok', value: 42 });
+  expect(await example()).toEqual({
+    outcome: 'ok',
+    writes: [{ op: 'update', entity: 'customer', id: 'ana', values: { vip: true } }],
+  });
 }, 30_000);
