@@ -81,3 +81,5 @@ export type {
 } from './tenancy/tenancy.js';
 export { QUEUE_BACKEND } from './queue/queue-backend.js';
 export type { DeploymentLog, NewJob, QueueBackend, TenantRing } from './queue/queue-backend.js';
+export { TURNS, type Delivery, type DeliveryHandler, type Turns } from './processor/turns/turns.js';
+export { MIGRATIONS, type Migration } from './records/schema.js';
