@@ -5,7 +5,7 @@ import type { RunReport } from '../../protocol/thread-messages.js';
 import { explainError } from '../../scripts/compiler/diagnostics.js';
 import { CallBudget } from './call-budget.js';
 import type { PoolResult, PoolRun } from './script-pool.js';
-import { MAX_CALL, MAX_REPLY, parseCall, parseGuestJson, parseResult, refusal, writeReply } from './wire.js';
+import { MAX_CALL, MAX_REPLY, NO_JSON, parseCall, parseGuestJson, parseResult, refusal, writeReply } from './wire.js';
 
 /** What a run can do with the thread it is in. */
 export interface RunLink {
@@ -257,7 +257,6 @@ function unknownMethod(method: string): BridgeReply {
 
 const TOO_LARGE_CALL = refusal('SANDBOX_ARGUMENTS_TOO_LARGE', `A call takes at most ${MAX_CALL} characters of JSON.`);
 const BROKEN_CALL = refusal('SANDBOX_BROKEN_CALL', 'The call is not one the host understands.');
-const NO_JSON = refusal('SANDBOX_REPLY_NOT_JSON', 'What the host answered cannot be written as JSON.');
 const TOO_LARGE_REPLY = refusal(
   'SANDBOX_REPLY_TOO_LARGE',
   `The answer to this call is more than ${MAX_REPLY} characters of JSON: ask for fewer rows or columns.`,

@@ -4,7 +4,8 @@ import type { FromChild, ToChild } from './process-messages.js';
 import type { ProcessRun } from './process-run.js';
 import type { PoolStats } from './script-pool.js';
 import { builtFile } from './thread-entry.js';
-import type { ThreadPoolOptions } from './thread-pool.js';
+import { BAD_INPUT, type ThreadPoolOptions } from './thread-pool.js';
+import { NO_JSON } from './wire.js';
 
 /** Milliseconds past a run's own limits after which its process is ended. */
 const OVERDUE_MS = 15_000;
@@ -36,10 +37,14 @@ export class PoolProcess {
   }
 
   begin(run: ProcessRun): void {
-    this.runs.set(run.id, run);
-    this.hold(true);
     const { onCall: _onCall, signal: _signal, ...travelling } = run.request;
-    this.send({ type: 'run', id: run.id, run: travelling });
+    try {
+      this.send({ type: 'run', id: run.id, run: travelling });
+      this.runs.set(run.id, run);
+      this.hold(true);
+    } catch {
+      run.fail('internalError', BAD_INPUT);
+    }
   }
 
   cancel(run: ProcessRun): void {
@@ -72,9 +77,15 @@ export class PoolProcess {
 
   private async answer(run: ProcessRun, { id, turn, call }: Extract<FromChild, { type: 'call' }>): Promise<void> {
     const reply = await run.answer(call);
-    if (reply) this.send({ type: 'reply', id, turn, reply });
+    if (!reply) return;
+    try {
+      this.send({ type: 'reply', id, turn, reply });
+    } catch {
+      this.send({ type: 'reply', id, turn, reply: NO_JSON });
+    }
   }
 
+  /** @throws TypeError where the message is no JSON. */
   private send(message: ToChild): void {
     if (this.child.connected) this.child.send(message, () => {});
   }

@@ -49,6 +49,12 @@ describe('a pool in a child process', () => {
     expect([result.outcome, result.value, result.usage.calls]).toEqual(['ok', 3, 1]);
   });
 
+  it('answers a call whose reply is no JSON, and refuses a run whose input is none', async () => {
+    const odd = run('try { context.a.b() } catch (e) { return e.code }', async () => ({ ok: true, value: 10n }));
+    expect((await pool.run(odd)).value).toBe('SANDBOX_REPLY_NOT_JSON');
+    expect((await pool.run({ ...run('return 1'), input: { record: { a: 10n } } })).outcome).toBe('internalError');
+  });
+
   it('cancels a run whose signal is aborted', async () => {
     const { outcome } = await pool.run({ ...run('for (;;);'), signal: AbortSignal.timeout(300) });
     expect(outcome).toBe('cancelled');

@@ -220,4 +220,5 @@ function refuse(run: ActiveRun, outcome: Outcome, error: RawError): void {
 const CANCELLED: RawError = { name: 'AbortError', message: 'The run was cancelled.' };
 const CLOSED: RawError = { name: 'AbortError', message: 'The pool is closed.', code: 'SANDBOX_POOL_CLOSED' };
 const NO_THREAD: RawError = { name: 'Error', message: 'No thread could be started.' };
-const BAD_INPUT: RawError = { name: 'TypeError', message: "The run's input cannot be written as JSON." };
+/** What a run is refused with whose input is no JSON. */
+export const BAD_INPUT: RawError = { name: 'TypeError', message: "The run's input cannot be written as JSON." };

@@ -124,3 +124,6 @@ export function writeReply(reply: BridgeReply): string | undefined {
 function plain({ name, message, code }: BridgeFailure): BridgeFailure {
   return { name, message, code };
 }
+
+/** What a guest gets where the host answered something that is no JSON. */
+export const NO_JSON = refusal('SANDBOX_REPLY_NOT_JSON', 'What the host answered cannot be written as JSON.');
