@@ -9,6 +9,8 @@ import {
 } from '../../libs/sandbox/src/processor/consumer/run-attempt.js';
 import type { BridgeRun } from '../../libs/sandbox/src/processor/bridge/bridge-run.js';
 import type { BridgeServices, HostMethod } from '../../libs/sandbox/src/processor/bridge/bridge-services.js';
+import { SandboxEvents } from '../../libs/sandbox/src/events/sandbox-events.js';
+import { PoolDryRunner } from '../../libs/sandbox/src/processor/consumer/dry-run.js';
 import { createScriptPool } from '../../libs/sandbox/src/processor/pool/create-pool.js';
 import type { ScriptPool } from '../../libs/sandbox/src/processor/pool/script-pool.js';
 import type { Change } from '../../libs/sandbox/src/protocol/change.js';
@@ -511,22 +513,25 @@ describe('effects', () => {
     expect(await rows('select status from sandbox_action')).toEqual([{ status: 'failed' }]);
   });
 
-  it('wait for a lock no longer than the transaction may, and the script is told', async () => {
-    const held = await fixture.lease.sql.connect();
-    try {
-      await held.query({ text: 'begin' });
-      await held.query({ text: 'update customer set vip = true' });
-      const seen = await value(
-        `try { context.execute([{ op: 'update', entity: 'customer', id: $ANN, values: { name: 'x' } }]); } catch (error) { error.code }`,
-        false,
-        { limits: { transactionMs: 400 } },
-      );
-      expect(seen).toBe('SANDBOX_LOCK_TIMEOUT');
-    } finally {
-      await held.query({ text: 'rollback' });
-      held.release();
-    }
-  });
+  it.each([true, false])(
+    'wait for a lock no longer than the transaction may, and the script is told (waiting: %p)',
+    async (deferred) => {
+      const held = await fixture.lease.sql.connect();
+      try {
+        await held.query({ text: 'begin' });
+        await held.query({ text: 'update customer set vip = true' });
+        const seen = await value(
+          `try { context.execute([{ op: 'update', entity: 'customer', id: $ANN, values: { name: 'x' } }]); } catch (error) { error.code }`,
+          deferred,
+          { limits: { transactionMs: 400 } },
+        );
+        expect(seen).toBe('SANDBOX_LOCK_TIMEOUT');
+      } finally {
+        await held.query({ text: 'rollback' });
+        held.release();
+      }
+    },
+  );
 
   it('and a bridge call that hangs are given up after bridgeCallMs', async () => {
     let aborted: unknown;
@@ -568,6 +573,57 @@ describe('effects', () => {
       { attempt: 1, outcome: 'exception' },
     ]);
     expect(await manager().count(Order)).toBe(0);
+  });
+
+  it('of a dry run are told, and undone', async () => {
+    const acted: unknown[] = [];
+    services.add('world.act', () => void acted.push(1));
+    services.add(
+      'world.look',
+      async (_: unknown, { actionId, manager: em }) => [actionId, await em.count(Order)],
+      true,
+    );
+    const source = `
+      const [{ id }] = context.execute([{ op: 'create', entity: 'order', values: { amount: 2 } }]);
+      context.execute([{ op: 'update', entity: 'customer', id: ${JSON.stringify(ann.id)}, increment: { orderTotal: 2 } }]);
+      context.execute([{ op: 'delete', entity: 'order', id }]);
+      context.sendEmail({ to: 'a@x.org', subject: 's', text: 't' });
+      let code; try { context.world.act(); } catch (error) { code = error.code; }
+      log('tried');
+      setResult([code, context.world.look(), context.query({ entity: 'order' }).length]);`;
+    const script = await scriptVersion(compiler, source);
+    const runner = new PoolDryRunner(pool, services as unknown as BridgeServices, new SandboxEvents());
+    const report = await runner.dryRun({
+      lease: fixture.lease,
+      scriptId: null,
+      scriptName: 'draft',
+      source,
+      compiled: script.compiled,
+      limits: DEFAULT_LIMITS,
+      change: CHANGE,
+      userId: 'u1',
+    });
+    expect(report).toMatchObject({
+      outcome: 'ok',
+      value: ['SANDBOX_NOT_IN_DRY_RUN', [null, 0], 0],
+      logs: [{ level: 'info', message: 'tried' }],
+      changes: [
+        { entity: 'order', operation: 'create', recordId: '1', before: null, after: { amount: '2.00' } },
+        {
+          entity: 'customer',
+          operation: 'update',
+          recordId: ann.id,
+          before: { orderTotal: '0.00' },
+          after: { orderTotal: '2.00' },
+        },
+        { entity: 'order', operation: 'delete', recordId: '1', before: { amount: '2.00' }, after: null },
+      ],
+      emails: [{ to: ['a@x.org'], subject: 's', text: 't' }],
+    });
+    expect(acted).toEqual([]);
+    expect(await total()).toBe('0.00');
+    for (const table of ['"order"', 'sandbox_action', 'sandbox_execution', 'sandbox_email'])
+      expect(await rows(`select 1 from ${table}`)).toEqual([]);
   });
 
   it('with values that jsonb does not take are kept all the same', async () => {

@@ -10,6 +10,7 @@ import { BridgeSession } from '../bridge/bridge-session.js';
 import type { BridgeServices } from '../bridge/bridge-services.js';
 import { type RunFault, RunFaultSignal, translate } from '../bridge/guest-failure.js';
 import { RunEffects } from '../effects/run-effects.js';
+import { lockTimeout } from '../effects/run-transaction.js';
 import type { PoolResult, ScriptPool } from '../pool/script-pool.js';
 import { commitRun, type Committed } from '../results/commit-run.js';
 import { endingOf, type EndingRules } from '../results/ending.js';
@@ -152,6 +153,7 @@ class RunAttempt {
       index,
       origin: { userId, origin: 'script', depth: depth + 1, parentId: actionId },
       depthLimit: limits.depth,
+      lockMs: lockTimeout(limits),
     });
     return { kind: 'finished', result, committed };
   }

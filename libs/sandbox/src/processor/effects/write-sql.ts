@@ -30,22 +30,33 @@ export function writeWithImages(write: Write): SqlStatement {
  * A write whose outcome nobody looks at: the statement without RETURNING, and what to select from its rows, `w`. An update
  * that matches no row must fail (division by zero): what comes before and behind it is on its way, and none of it may stay.
  */
-export function blindSql(write: Write, params: Parameters): { readonly change: string; readonly select: string } {
+export function blindSql(
+  write: Write,
+  params: Parameters,
+  lockMs: number,
+): { readonly change: string; readonly select: string } {
   const { op, entry } = write;
   if (op === 'create') return { change: insertSql(write, params), select: 'count(*)' };
   const table = tableOf(entry.metadata);
-  const change = removes(write)
-    ? `delete from ${table} t where ${rowSql(write, 't', params)}`
-    : `update ${table} t set ${setSql(write, params, 't')} where ${rowSql(write, 't', params)}`;
+  const verb = removes(write) ? `delete from ${table} t` : `update ${table} t set ${setSql(write, params, 't')}`;
+  const change = `${verb} where ${patience(params, lockMs)} and ${rowSql(write, 't', params)}`;
   return { change, select: mustMatch(write) ? '1 / count(*)' : 'count(*)' };
 }
 
 /** `blindSql` as a statement of its own. */
-export function blindWrite(write: Write): SqlStatement {
+export function blindWrite(write: Write, lockMs: number): SqlStatement {
   const params = new Parameters();
-  const { change, select } = blindSql(write, params);
+  const { change, select } = blindSql(write, params, lockMs);
   if (!mustMatch(write)) return named(write, change, params);
   return named(write, `with w as (${change} returning 1) select ${select} from w`, params);
+}
+
+/**
+ * Bounds the wait for a row that somebody has locked, from within the statement that waits: evaluated once, before the
+ * first row, and gone with the transaction. A SET LOCAL would need a transaction and three statements around it.
+ */
+function patience(params: Parameters, lockMs: number): string {
+  return `(select set_config('lock_timeout', ${params.add(String(lockMs))}, true)) is not null`;
 }
 
 /** A delete of nothing is fine, unless the script asked for a version of it. */

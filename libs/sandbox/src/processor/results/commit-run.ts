@@ -27,6 +27,8 @@ export interface CommitRequest {
   /** Of the changes that the script made. */
   readonly origin: ChangeOrigin;
   readonly depthLimit: number;
+  /** Milliseconds that a write waits for a row which somebody has locked. */
+  readonly lockMs: number;
 }
 
 /** What was committed. */
@@ -74,21 +76,25 @@ function actionsOf({ effects, index, origin, depthLimit }: CommitRequest): NewAc
 }
 
 async function commitBlindly(request: CommitRequest): Promise<Committed> {
-  const { effects, writes, execution } = request;
+  const { effects, writes, execution, lockMs } = request;
   const emails = [...effects.emails, ...request.emails];
   const committed = { actions: [], emails: emails.length };
   const [only] = writes;
   if (emails.length === 0 && writes.length < 2) {
-    await effects.lease.sql.query(only ? finishAndWrite(execution, only) : finishStatement(execution));
+    await effects.lease.sql.query(only ? finishAndWrite(execution, only, lockMs) : finishStatement(execution));
     return committed;
   }
   const mails = mailStatements(request, emails);
-  await effects.lease.sql.transaction([finishStatement(execution), ...writes.map(blindWrite), ...mails]);
+  await effects.lease.sql.transaction([
+    finishStatement(execution),
+    ...writes.map((write) => blindWrite(write, lockMs)),
+    ...mails,
+  ]);
   return committed;
 }
 
-function finishAndWrite(execution: NewExecution, write: Write): SqlStatement {
-  const { text, values } = finishWith(execution, (given) => blindSql(write, new Parameters(given)));
+function finishAndWrite(execution: NewExecution, write: Write, lockMs: number): SqlStatement {
+  const { text, values } = finishWith(execution, (given) => blindSql(write, new Parameters(given), lockMs));
   return statementNamesOf(write.entry.metadata.dataSource).statement(text, values);
 }
 
