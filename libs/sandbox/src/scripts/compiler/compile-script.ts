@@ -6,6 +6,7 @@ import { Edits } from './edits.js';
 import { lowerToEs5 } from './lower-es5.js';
 import { parseScript } from './parse.js';
 import type { CompileRequest, CompileResult } from './script-compiler.js';
+import { plainNames } from './plain-names.js';
 import { refuseTypes, stripTypes } from './strip-types.js';
 import { SyntaxProblem } from './syntax-problem.js';
 
@@ -37,6 +38,7 @@ function compileOrThrow({ source, language, engine }: CompileRequest): Omit<Comp
   else refuseTypes(file);
   // A hashbang is legal at the start of a program, not at the start of a function: `#!` becomes `//`.
   if (source.startsWith('#!')) ['/', '/'].forEach((slash, at) => edits.put(at, slash));
+  if (engine === 'js-interpreter') plainNames(file, edits);
   const { text, insertions } = edits.apply();
   if (language === 'typescript') checkStripped(text, async);
   if (engine === 'quickjs') return { engine, code: text, async, positions: { kind: 'insertions', insertions } };

@@ -65,9 +65,6 @@ function replaceLiterals(place: (offset: number) => number): ts.TransformerFacto
       return ts.setTextRange(made, node);
     };
     const visit = (node: ts.Node): ts.Node => {
-      const renamed = asciiName(node, factory);
-      // A name with a range of its own would be written as the source has it.
-      if (renamed) return ts.visitEachChild(ts.setSourceMapRange(renamed, node), visit, context);
       if (ts.isBigIntLiteral(node)) return make('BigInt', [node.text.slice(0, -1)], false, node);
       if (ts.isRegularExpressionLiteral(node)) {
         const [pattern, flags] = splitRegExp(node.text);
@@ -78,41 +75,6 @@ function replaceLiterals(place: (offset: number) => number): ts.TransformerFacto
     };
     return (file) => ts.visitNode(file, visit) as ts.SourceFile;
   };
-}
-
-/**
- * The parser of js-interpreter knows the letters of an older Unicode, and no escapes in names. Names of properties become
- * texts, private names are written in ASCII; variables are only freed of escapes.
- */
-function asciiName(node: ts.Node, factory: ts.NodeFactory): ts.Node | undefined {
-  if (ts.isPropertyAccessExpression(node) && ts.isIdentifier(node.name) && isForeign(node.name))
-    return node.expression.kind === ts.SyntaxKind.SuperKeyword || !node.questionDotToken
-      ? factory.createElementAccessExpression(node.expression, factory.createStringLiteral(node.name.text))
-      : factory.createElementAccessChain(
-          node.expression,
-          node.questionDotToken,
-          factory.createStringLiteral(node.name.text),
-        );
-  if (ts.isPropertyName(node) && ts.isIdentifier(node) && isForeign(node) && isMemberName(node))
-    return factory.createStringLiteral(node.text);
-  if (ts.isPrivateIdentifier(node) && isForeign(node))
-    return factory.createPrivateIdentifier(
-      node.text.replace(/[^\w$#]/gu, (each) => `$${each.codePointAt(0)!.toString(16)}`),
-    );
-  if (ts.isIdentifier(node) && isForeign(node)) return factory.createIdentifier(node.text);
-  return undefined;
-}
-
-function isMemberName(node: ts.Identifier): boolean {
-  const { parent } = node;
-  return (
-    (ts.isPropertyAssignment(parent) || ts.isClassElement(parent) || ts.isMethodDeclaration(parent)) &&
-    parent.name === node
-  );
-}
-
-function isForeign(name: ts.Identifier | ts.PrivateIdentifier): boolean {
-  return /[^\w$#]/.test(name.text) || name.end - name.getStart() !== name.text.length;
 }
 
 function splitRegExp(text: string): [pattern: string, flags: string] {
