@@ -129,13 +129,19 @@ async function abandon(runner: QueryRunner): Promise<void> {
   }
 }
 
+/** Milliseconds that a statement waits for a lock: half of what it may take. */
+export function lockTimeout({ transactionMs, bridgeCallMs }: Readonly<Limits>): number {
+  return Math.ceil(Math.min(transactionMs, bridgeCallMs) / 2);
+}
+
 /** The server's own limits for this transaction; the last one is there for the case that this process hangs. */
-function timeouts({ transactionMs, bridgeCallMs }: Readonly<Limits>): SqlStatement {
+function timeouts(limits: Readonly<Limits>): SqlStatement {
+  const { transactionMs, bridgeCallMs } = limits;
   const statement = Math.min(transactionMs, bridgeCallMs);
   return {
     name: 'sandbox_timeouts',
     text: `select set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
   set_config('idle_in_transaction_session_timeout', $3, true)`,
-    values: [String(statement), String(Math.ceil(statement / 2)), String(transactionMs + 2_000)],
+    values: [String(statement), String(lockTimeout(limits)), String(transactionMs + 2_000)],
   };
 }
