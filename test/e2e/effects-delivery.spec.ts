@@ -94,7 +94,7 @@ describe('deliveries', () => {
       };
     };
     const action = async () =>
-      (await sql(`select status, outcome, attempt, error from sandbox_action where id = '${row!['id']}'`))[0];
+      (await sql(`select status, outcome, attempt, error from sandbox_action where id = '${row!['id'] as string}'`))[0];
     return { name, customer, deliver, ends, controller, action, id: row!['id'] as string };
   }
 

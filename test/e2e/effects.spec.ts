@@ -314,7 +314,7 @@ describe('effects', () => {
           changed: expect.arrayContaining(['orderTotal', 'version']) as unknown,
         },
       });
-      expect((chained?.['change'] as { record: object }).record).not.toHaveProperty('secret');
+      expect((chained!['change'] as { record: object }).record).not.toHaveProperty('secret');
     });
 
     it('too deep in a chain make actions that say so', async () => {
