@@ -1,5 +1,6 @@
 import * as ts from 'typescript';
 import type { CompiledScript } from '../../protocol/script.js';
+import { bindArrowArguments } from './arrow-arguments.js';
 import { checkScript } from './checks.js';
 import { returnCompletionValue } from './completion.js';
 import { Edits } from './edits.js';
@@ -30,7 +31,7 @@ export function compileSource(request: CompileRequest): CompiledSource {
 }
 
 function compileOrThrow({ source, language, engine }: CompileRequest): Omit<CompiledScript, 'hash'> {
-  const { file, async } = parseScript(source, language);
+  const { file, async } = parseScript(source, language, engine);
   checkScript(file);
   const edits = new Edits(source);
   const closed = returnCompletionValue(file, edits);
@@ -38,7 +39,10 @@ function compileOrThrow({ source, language, engine }: CompileRequest): Omit<Comp
   else refuseTypes(file);
   // A hashbang is legal at the start of a program, not at the start of a function: `#!` becomes `//`.
   if (source.startsWith('#!')) ['/', '/'].forEach((slash, at) => edits.put(at, slash));
-  if (engine === 'js-interpreter') plainNames(file, edits);
+  if (engine === 'js-interpreter') {
+    plainNames(file, edits);
+    bindArrowArguments(file, edits);
+  }
   const { text, insertions } = edits.apply();
   if (language === 'typescript') checkStripped(text, async);
   if (engine === 'quickjs') return { engine, code: text, async, positions: { kind: 'insertions', insertions } };

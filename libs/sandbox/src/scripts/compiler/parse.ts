@@ -1,5 +1,5 @@
 import * as ts from 'typescript';
-import type { Language } from '../../protocol/script.js';
+import type { EngineId, Language } from '../../protocol/script.js';
 import { SyntaxProblem } from './syntax-problem.js';
 
 /** A source that parsed. */
@@ -14,13 +14,13 @@ export interface ParsedScript {
  * `await` is tried once more without it.
  * @throws SyntaxProblem with the first fault.
  */
-export function parseScript(source: string, language: Language): ParsedScript {
+export function parseScript(source: string, language: Language, engine: EngineId): ParsedScript {
   const file = parse(source, language, true);
-  const fault = firstFault(file);
+  const fault = firstFault(file, engine);
   if (!fault) return { file, async: hasTopLevelAwait(file) };
   if (source.includes('await')) {
     const legacy = parse(source, language, false);
-    if (!firstFault(legacy) && !hasTopLevelAwait(legacy)) return { file: legacy, async: false };
+    if (!firstFault(legacy, engine) && !hasTopLevelAwait(legacy)) return { file: legacy, async: false };
   }
   throw fault;
 }
@@ -43,9 +43,13 @@ function parse(source: string, language: Language, topLevelAwait: boolean): ts.S
   );
 }
 
+/** `object?.#name` is ES2022; TypeScript parses it, complains, and lowers it wrongly. */
+const PRIVATE_IN_OPTIONAL_CHAIN = 18030;
+
 /** The parser's own faults; TypeScript's types do not show the property. */
-function firstFault(file: ts.SourceFile): SyntaxProblem | undefined {
-  const [first] = (file as unknown as { parseDiagnostics: ts.Diagnostic[] }).parseDiagnostics;
+function firstFault(file: ts.SourceFile, engine: EngineId): SyntaxProblem | undefined {
+  const { parseDiagnostics } = file as unknown as { parseDiagnostics: ts.Diagnostic[] };
+  const first = parseDiagnostics.find(({ code }) => engine === 'js-interpreter' || code !== PRIVATE_IN_OPTIONAL_CHAIN);
   if (!first) return undefined;
   return new SyntaxProblem(ts.flattenDiagnosticMessageText(first.messageText, ' '), first.start ?? 0);
 }

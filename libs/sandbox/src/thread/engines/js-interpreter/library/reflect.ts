@@ -1,10 +1,11 @@
 import { construct, describe, toKey } from '../convert.js';
 import { requireNew } from '../evaluator/functions.js';
 import { isCallable, newArray, newObject, throwError } from '../machine.js';
-import { type Definition, FnObj, type Key, Obj, type Prop, type Value } from '../values.js';
+import { FnObj, Obj, type Value } from '../values.js';
 import { defineMethods, defineNamespace, type Methods } from './define.js';
 import { listFromArrayLike } from './function.js';
 import { fromProp, toDefinition } from './object.js';
+import { ProxyFn, ProxyObj } from './proxy.js';
 import { NativeFn } from '../evaluator/functions.js';
 import { HIDDEN } from '../values.js';
 
@@ -68,14 +69,14 @@ function installProxy(global: Obj): void {
   const proxy = new NativeFn(
     'Proxy',
     2,
-    (_self, [object, handler], newTarget) => makeProxy(object, handler, requireNew(newTarget, 'Proxy')),
+    (_self, [object, handler], newTarget) => requireNew(newTarget, 'Proxy') && makeProxy(object, handler),
     true,
   );
   defineMethods(proxy, {
     revocable: [
       2,
       (_self, [object, handler]) => {
-        const made = makeProxy(object, handler, undefined);
+        const made = makeProxy(object, handler);
         const result = newObject();
         result.put('proxy', made);
         const revoke = new NativeFn('', 0, () => made.revoke(), false);
@@ -87,125 +88,8 @@ function installProxy(global: Obj): void {
   global.put('Proxy', proxy, HIDDEN);
 }
 
-function makeProxy(object: Value, handler: Value, _target: FnObj | undefined): ProxyObj {
+function makeProxy(object: Value, handler: Value): ProxyObj | ProxyFn {
   if (!(object instanceof Obj) || !(handler instanceof Obj))
     return throwError('TypeError', 'Cannot create proxy with a non-object as target or handler');
-  return new ProxyObj(object, handler);
-}
-
-/** A proxy. Being a function too, it may be called where its target may. */
-class ProxyObj extends FnObj {
-  override readonly exotic = true;
-  private handler: Obj | undefined;
-
-  constructor(
-    public proxyTarget: Obj,
-    handler: Obj,
-  ) {
-    super(null);
-    this.handler = handler;
-    if (proxyTarget instanceof FnObj && proxyTarget.construct)
-      this.construct = (args, newTarget) => {
-        const made = this.trap('construct', [newArray(args), newTarget === this ? this : newTarget], () =>
-          (proxyTarget as FnObj).construct!(args, newTarget === this ? (proxyTarget as FnObj) : newTarget),
-        );
-        return made instanceof Obj ? made : throwError('TypeError', 'proxy [[Construct]] must return an object');
-      };
-  }
-
-  revoke(): undefined {
-    this.handler = undefined;
-  }
-
-  override get className(): string {
-    return this.proxyTarget.className;
-  }
-  override get text(): string {
-    return 'function () { [native code] }';
-  }
-  override visit(see: (value: Value) => void): number {
-    see(this.proxyTarget);
-    see(this.handler);
-    return super.visit(see);
-  }
-
-  private trap<T>(name: string, args: Value[], otherwise: () => T): Value | T {
-    if (!this.handler) return throwError('TypeError', `Cannot perform '${name}' on a proxy that has been revoked`);
-    const method = this.handler.get(name);
-    if (method === undefined || method === null) return otherwise();
-    if (!isCallable(method)) return throwError('TypeError', `${name} trap is not a function`);
-    return method.call(this.handler, [this.proxyTarget, ...args]);
-  }
-
-  override getOwn(key: Key): Prop | undefined {
-    const plain = (): Prop | undefined => this.proxyTarget.getOwn(key);
-    const result = this.trap('getOwnPropertyDescriptor', [key], () => ({ plain: plain() }));
-    if (result !== null && typeof result === 'object' && 'plain' in result) return result.plain;
-    if (result === undefined) return undefined;
-    const holder = new Obj(null);
-    holder.define(key, toDefinition(result as Value));
-    return holder.getOwn(key);
-  }
-
-  override define(key: Key, definition: Definition): boolean {
-    const shown = (): Value => {
-      const object = newObject();
-      for (const [name, value] of Object.entries(definition)) object.put(name, value as Value);
-      return object;
-    };
-    return !!this.trap('defineProperty', [key, shown()], () => this.proxyTarget.define(key, definition));
-  }
-
-  override has(key: Key): boolean {
-    return !!this.trap('has', [key], () => this.proxyTarget.has(key));
-  }
-
-  override get(key: Key, receiver: Value = this): Value {
-    const value = this.trap('get', [key, receiver], () => this.proxyTarget.get(key, receiver));
-    const prop = this.proxyTarget.props.get(key);
-    if (prop && prop.flags === 0 && !Object.is(prop.value, value))
-      throwError('TypeError', `'get' on proxy: property '${String(key)}' is read-only`);
-    return value;
-  }
-
-  override set(key: Key, value: Value, receiver: Value = this): boolean {
-    return !!this.trap('set', [key, value, receiver], () => this.proxyTarget.set(key, value, receiver));
-  }
-
-  override delete(key: Key): boolean {
-    return !!this.trap('deleteProperty', [key], () => this.proxyTarget.delete(key));
-  }
-
-  override keys(): Key[] {
-    const result = this.trap('ownKeys', [], () => ({ plain: this.proxyTarget.keys() }));
-    if (result !== null && typeof result === 'object' && 'plain' in result) return result.plain;
-    return listFromArrayLike(result as Value).map((key) =>
-      typeof key === 'string' || typeof key === 'symbol'
-        ? key
-        : throwError('TypeError', `${describe(key)} is not a valid property name`),
-    );
-  }
-
-  override getPrototype(): Obj | null {
-    const proto = this.trap('getPrototypeOf', [], () => this.proxyTarget.getPrototype());
-    return proto instanceof Obj ? proto : null;
-  }
-
-  override setPrototype(proto: Obj | null): boolean {
-    return !!this.trap('setPrototypeOf', [proto], () => this.proxyTarget.setPrototype(proto));
-  }
-
-  override isExtensible(): boolean {
-    return !!this.trap('isExtensible', [], () => this.proxyTarget.isExtensible());
-  }
-
-  override preventExtensions(): boolean {
-    return !!this.trap('preventExtensions', [], () => this.proxyTarget.preventExtensions());
-  }
-
-  override call(self: Value, args: Value[]): Value {
-    if (!(this.proxyTarget instanceof FnObj)) return throwError('TypeError', 'proxy is not a function');
-    const { proxyTarget } = this;
-    return this.trap('apply', [self, newArray(args)], () => proxyTarget.call(self, args));
-  }
+  return object instanceof FnObj ? new ProxyFn(object, handler) : new ProxyObj(object, handler);
 }
