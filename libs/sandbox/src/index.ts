@@ -24,6 +24,8 @@ export { TenantDataSources } from './tenancy/tenant-data-sources.js';
 // Bridge
 export { BridgeMethod, BridgeService, type BridgeMethodOptions } from './processor/bridge/bridge-service.decorator.js';
 export type { BridgeRun } from './processor/bridge/bridge-run.js';
+export type { StandardSchema } from './processor/bridge/standard-schema.js';
+export { BridgeError } from './errors/bridge.errors.js';
 
 // Deploy
 export { ScriptsService, type CheckReport, type CheckRequest, type DryRun } from './scripts/scripts.service.js';
@@ -45,7 +47,10 @@ export type { RunnerBridge, ScriptRun, ScriptRunner, ScriptRunnerOptions } from 
 // Data that crosses
 export type { Change, JsonRecord, Operation } from './protocol/change.js';
 export type { LogLevel, LogLine, Outcome, RunInput, RunResult, ScriptError, Usage } from './protocol/run.js';
-export type { CompiledScript, EngineId, Language } from './protocol/script.js';
+export type { Aggregate, Condition, Include, OrderBy, Query, Where } from './processor/bridge/query/query.js';
+export type { ExecuteRequest } from './processor/bridge/execute-request.js';
+export type { EmailMessage } from './records/email.statements.js';
+export type { CompiledScript, EngineId, Isolation, Language } from './protocol/script.js';
 
 // Errors: docs/errors.md says what each means and what to do
 export { SandboxError } from './errors/sandbox-error.js';

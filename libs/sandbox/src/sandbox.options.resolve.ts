@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { InvalidOptionError } from './errors/options.errors.js';
 import { describeValue } from './errors/sandbox-error.js';
 import { DEFAULT_LIMITS, type Limits } from './protocol/limits.js';
-import { ENGINES } from './protocol/script.js';
+import { ENGINES, ISOLATIONS } from './protocol/script.js';
 import type { ProcessingOptions, QueueOptions, SandboxModuleOptions, SandboxOptions } from './sandbox.options.js';
 import {
   assertKnownKeys,
@@ -21,6 +21,7 @@ const KEYS: Readonly<Record<keyof SandboxModuleOptions, true>> = {
   tenancy: true,
   queue: true,
   engine: true,
+  isolation: true,
   limits: true,
   ceiling: true,
   tenantLimits: true,
@@ -48,6 +49,7 @@ export function resolveOptions(options: SandboxModuleOptions): SandboxOptions {
       tenancy: checkTenancy(at('tenancy')),
       queue: resolveQueue(at('queue')),
       engine: choiceAt(at('engine'), ENGINES, 'quickjs'),
+      ...(root.isolation === undefined ? {} : { isolation: choiceAt(at('isolation'), ISOLATIONS, 'thread') }),
       ...limits,
       tenantLimits: functionAt(at('tenantLimits'), () => undefined),
       capture: { enabled: booleanAt(child(at('capture'), 'enabled', ['enabled']), true) },

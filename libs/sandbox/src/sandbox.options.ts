@@ -1,7 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import type { PoolConfig } from 'pg';
 import type { Limits } from './protocol/limits.js';
-import type { EngineId } from './protocol/script.js';
+import type { EngineId, Isolation } from './protocol/script.js';
 import type { Order } from './scripts/script.js';
 import type { Tenancy } from './tenancy/tenancy.js';
 
@@ -65,6 +65,8 @@ export interface SandboxModuleOptions {
   readonly queue?: QueueOptions;
   /** Default `quickjs`. */
   readonly engine?: EngineId;
+  /** Where scripts run. Default `thread` for quickjs, `process` for js-interpreter, with which a script can abort a process. */
+  readonly isolation?: Isolation;
   /** Defaults for every script; see `Limits`. */
   readonly limits?: Partial<Limits>;
   /** No script's own limits go above these. Default: `limits`, but five minutes of `cpuMs`. */
@@ -87,6 +89,8 @@ export interface SandboxOptions {
   readonly tenancy: Tenancy;
   readonly queue: QueueOptions;
   readonly engine: EngineId;
+  /** Left out: as fits the engine. */
+  readonly isolation?: Isolation;
   readonly limits: Readonly<Limits>;
   readonly ceiling: Readonly<Limits>;
   readonly tenantLimits: (tenantId: string) => Partial<Limits> | undefined;

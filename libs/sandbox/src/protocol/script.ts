@@ -4,6 +4,12 @@ export type EngineId = 'quickjs' | 'js-interpreter';
 /** Every engine, the default first. */
 export const ENGINES: readonly EngineId[] = ['quickjs', 'js-interpreter'];
 
+/** Where the threads of a pool live: in this process, or in a supervised child. */
+export type Isolation = 'thread' | 'process';
+
+/** Every isolation. */
+export const ISOLATIONS: readonly Isolation[] = ['thread', 'process'];
+
 /** What a script is written in. */
 export type Language = 'javascript' | 'typescript';
 

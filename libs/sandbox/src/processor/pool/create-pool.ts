@@ -1,10 +1,7 @@
-import type { EngineId } from '../../protocol/script.js';
+import type { EngineId, Isolation } from '../../protocol/script.js';
 import { ProcessPool } from './process-pool.js';
 import type { PoolResult, PoolRun, PoolStats, ScriptPool } from './script-pool.js';
 import { ThreadPool } from './thread-pool.js';
-
-/** Where the threads of a pool live: in this process, or in a supervised child. */
-export type Isolation = 'thread' | 'process';
 
 /** Options of `createScriptPool`. */
 export interface ScriptPoolOptions {

@@ -1,28 +1,33 @@
-import { type BeforeApplicationShutdown, Inject, Module } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
-import { createScriptPool } from './create-pool.js';
-import { SCRIPT_POOL, type ScriptPool } from './script-pool.js';
+import { createScriptPool, type IsolatedPool } from './create-pool.js';
+import { SCRIPT_POOL } from './script-pool.js';
 
 /**
- * Stage 6: the threads. None is started before the first run, so a process that only writes entities has none. They end
- * after the turns have drained and before connections close.
+ * Stage 6: the threads. A process that serves the queues has one ready when it starts (the first run would wait for it: a
+ * tenth of a second and more); one that only writes entities has none. They end after the turns have drained and before
+ * connections close.
  */
 @Module({
   providers: [
     {
       provide: SCRIPT_POOL,
       inject: [SANDBOX_OPTIONS],
-      useFactory: ({ processing, engine }: SandboxOptions): ScriptPool =>
-        createScriptPool({ threads: processing.threads, engine }),
+      useFactory: ({ processing, engine, isolation }: SandboxOptions): IsolatedPool =>
+        createScriptPool({ threads: processing.threads, engine, ...(isolation ? { isolation } : {}) }),
     },
   ],
   exports: [SCRIPT_POOL],
 })
-export class PoolModule implements BeforeApplicationShutdown {
+export class PoolModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
-    @Inject(SCRIPT_POOL) private readonly pool: ScriptPool,
+    @Inject(SCRIPT_POOL) private readonly pool: IsolatedPool,
     @Inject(SANDBOX_OPTIONS) private readonly options: SandboxOptions,
   ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.options.processing.enabled) this.pool.warm();
+  }
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.pool.close(this.options.processing.drainMs);
