@@ -46,9 +46,7 @@ async function produceTurns({ url, tenants, perTenant, prefix = 'a' }) {
   const sideBySide = Math.max(1, Math.floor(2_000 / chunk));
   for (let from = 0; from < perTenant; from += chunk)
     for (let n = 0; n < ids.length; n += sideBySide)
-      await Promise.all(
-        ids.slice(n, n + sideBySide).map((id) => backend.add(id, jobsOf(chunk, `${prefix}${from}`))),
-      );
+      await Promise.all(ids.slice(n, n + sideBySide).map((id) => backend.add(id, jobsOf(chunk, `${prefix}${from}`))));
   await backend.close();
 }
 
