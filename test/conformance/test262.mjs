@@ -56,6 +56,7 @@ function include(name) {
 /** How an asynchronous test tells that it is done. */
 const DONE = `
 function print(text) { setResult(String(text)); }
+globalThis.$DONE = $DONE;
 function $DONE(error) { setResult(error ? 'Test262:AsyncTestFailure:' + (error && error.message || error) : 'Test262:AsyncTestComplete'); }
 `;
 

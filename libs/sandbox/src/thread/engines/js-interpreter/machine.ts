@@ -64,6 +64,12 @@ const FUEL = 1_024;
 /** Frames kept with an error. */
 const MAX_FRAMES = 20;
 
+/**
+ * What the measurement cannot see (chains of promises live in the host's closures) shows in the thread's heap, as does
+ * garbage: past twice the limit and this much it is no garbage any more.
+ */
+const HEAP_SLACK = 48 * 1024 * 1024;
+
 /** What one run may use. */
 export interface RunBudget {
   /** Milliseconds spent so far. */
@@ -89,6 +95,8 @@ class Machine {
   allocated = 0;
   allocationLimit = Infinity;
   peakBytes = 0;
+  /** The thread's heap before the run, known once the run's memory was first measured. */
+  private heapBefore: number | undefined;
   maxString = 1 << 24;
   budget = NO_BUDGET;
   jobs: (() => void)[] = [];
@@ -106,6 +114,7 @@ class Machine {
     this.fuel = FUEL;
     this.allocated = 0;
     this.peakBytes = 0;
+    this.heapBefore = undefined;
     this.jobs = [];
     this.allocationLimit = Math.max(1 << 20, budget.memoryBytes / 4);
     this.maxString = Math.min(1 << 28, Math.floor(budget.memoryBytes / 4));
@@ -171,8 +180,11 @@ class Machine {
     const fresh = this.allocated;
     this.allocated = 0;
     const live = this.measure();
+    const heap = process.memoryUsage().heapUsed;
+    this.heapBefore ??= heap - fresh;
     this.peakBytes = Math.max(this.peakBytes, live, Math.min(fresh, this.budget.memoryBytes));
-    if (live > this.budget.memoryBytes || fresh > this.budget.memoryBytes) throw new Abort('exceededMemory');
+    const hidden = heap - this.heapBefore > this.budget.memoryBytes * 2 + HEAP_SLACK;
+    if (hidden || live > this.budget.memoryBytes || fresh > this.budget.memoryBytes) throw new Abort('exceededMemory');
     this.allocationLimit = Math.max(1 << 20, (this.budget.memoryBytes - live) / 2);
   }
 }

@@ -22,7 +22,7 @@ import { installRegExp, useRegExpProto } from './library/regexp.js';
 import { installString } from './library/string.js';
 import { type ErrorName, type Intrinsics, machine } from './machine.js';
 import { parseFunction } from './syntax.js';
-import { type Key, Obj, Prop, type Value } from './values.js';
+import { CONFIGURABLE, FnObj, type Key, Obj, Prop, type Value } from './values.js';
 
 /** What an object of the realm was before a run changed it. */
 interface Kept {
@@ -94,9 +94,12 @@ export class Realm {
     const meter = new Meter(machine.budget.memoryBytes);
     for (const { object } of this.kept) meter.see(object);
     for (let frame = machine.frame; frame; frame = frame.caller) seeEnv(frame.env, meter.see);
-    return meter.finish() + machine.jobs.length * 200;
+    return meter.finish() + machine.jobs.length * JOB_BYTES;
   }
 }
+
+/** A waiting job keeps two promises, their functions and some closures. */
+const JOB_BYTES = 1_500;
 
 /** Adds up what is reachable; stops past the limit. */
 class Meter {
@@ -116,8 +119,11 @@ class Meter {
   };
 
   finish(): number {
-    for (let object = this.queue.pop(); object && this.bytes <= this.limit; object = this.queue.pop())
-      this.bytes += object.visit(this.see);
+    for (let object = this.queue.pop(); object && this.bytes <= this.limit; object = this.queue.pop()) {
+      // In one statement, what `visit` adds through `see` would be overwritten.
+      const own = object.visit(this.see);
+      this.bytes += own;
+    }
     return this.bytes;
   }
 
@@ -129,10 +135,22 @@ class Meter {
   }
 }
 
+/** `Function.prototype`, which is a function that does nothing. */
+class FunctionProto extends FnObj {
+  override get text(): string {
+    return 'function () { [native code] }';
+  }
+  override call(): Value {
+    return undefined;
+  }
+}
+
 function buildIntrinsics(): Intrinsics {
   const objectProto = new Obj(null);
   const child = (proto: Obj = objectProto): Obj => new Obj(proto);
-  const functionProto = child();
+  const functionProto = new FunctionProto(objectProto);
+  functionProto.put('length', 0, CONFIGURABLE);
+  functionProto.put('name', '', CONFIGURABLE);
   const errorProto = child();
   return {
     global: child(),

@@ -265,8 +265,8 @@ function catching(block: Exec, handler: (env: Env, value: Value) => Signal): Exe
     try {
       return block(env);
     } catch (error) {
-      machine.restore(frame, depth);
       thrown = caught(error);
+      machine.restore(frame, depth);
     }
     return handler(env, thrown.value);
   };
@@ -288,8 +288,8 @@ function finishing(block: Exec, finalizer: Exec): Exec {
     try {
       signal = block(env);
     } catch (error) {
-      machine.restore(frame, depth);
       thrown = caught(error);
+      machine.restore(frame, depth);
     }
     const { value, label, completion } = flow;
     const end = finalizer(env);

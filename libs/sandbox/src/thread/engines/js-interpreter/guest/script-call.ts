@@ -62,8 +62,8 @@ export class ScriptCall {
     try {
       act();
     } catch (error) {
-      machine.restore(undefined, 0);
       this.state = { kind: 'thrown', thrown: caught(error) };
+      machine.restore(undefined, 0);
     }
   }
 
@@ -87,8 +87,9 @@ export class ScriptCall {
     try {
       json = stringify(this.result.given ? this.result.value : state.value);
     } catch (error) {
+      const thrown = caught(error);
       machine.restore(undefined, 0);
-      return this.failed(caught(error));
+      return this.failed(thrown);
     }
     const { resultBytes } = this.run.limits;
     if (json && json.length > resultBytes) {
@@ -129,8 +130,8 @@ function runJob(job: () => void): void {
     job();
   } catch (error) {
     // What a job's own functions throw is nobody's to catch.
-    machine.restore(undefined, 0);
     caught(error);
+    machine.restore(undefined, 0);
   }
 }
 

@@ -77,8 +77,8 @@ export class GeneratorObj extends Obj {
         if (next instanceof Obj) return next;
         op = next;
       } catch (error) {
-        machine.restore(frame, depth);
         op = [Op.Catch, caught(error).value];
+        machine.restore(frame, depth);
         this.delegate = undefined;
       } finally {
         this.running = false;

@@ -326,9 +326,19 @@ const PROTO: Methods = {
   'toLocaleString()': [0, (self) => invoke(self, 'toString', [])],
   'toString()': [0, (self) => objectTag(self)],
   'valueOf()': [0, (self) => toObject(self)],
+  __lookupGetter__: [1, (self, [key]) => lookupAccessor(self, toKey(key))?.get],
+  __lookupSetter__: [1, (self, [key]) => lookupAccessor(self, toKey(key))?.set],
   __defineGetter__: [2, (self, [key, get]) => legacyAccessor(self, key, { get: get as FnObj })],
   __defineSetter__: [2, (self, [key, set]) => legacyAccessor(self, key, { set: set as FnObj })],
 };
+
+function lookupAccessor(self: Value, key: Key): Prop | undefined {
+  for (let object: Obj | null = toObject(self); object; object = object.getPrototype()) {
+    const prop = object.getOwn(key);
+    if (prop) return prop;
+  }
+  return undefined;
+}
 
 function legacyAccessor(self: Value, key: Value, definition: Definition): Value {
   if (!isCallable(definition.get ?? definition.set)) return throwError('TypeError', 'The accessor must be a function');

@@ -68,8 +68,9 @@ export function attempt(run: () => Value): { value: Value } | { thrown: Value } 
   try {
     return { value: run() };
   } catch (error) {
+    const { value } = caught(error);
     machine.restore(frame, depth);
-    return { thrown: caught(error).value };
+    return { thrown: value };
   }
 }
 
