@@ -226,6 +226,8 @@ export function triggerIndex(tenantId: string, scripts: readonly ScriptVersion[]
   return {
     tenantId,
     revision: 1,
+    changedAt: 0,
+    scripts,
     listens: (entity, operation) => heard(entity, operation).length > 0,
     match: ({ entity, operation }) => heard(entity, operation),
     script: (id) => scripts.find((s) => s.scriptId === id),

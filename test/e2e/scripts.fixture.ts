@@ -95,7 +95,10 @@ export class Fixture {
       }),
     });
     const dispatched: NewAction[] = [];
-    const dispatcher: ActionDispatcher = { dispatch: (_tenantId, actions) => void dispatched.push(...actions) };
+    const dispatcher: ActionDispatcher = {
+      dispatch: (_tenantId, actions) => void dispatched.push(...actions),
+      resume: () => Promise.resolve(),
+    };
     const backend = createRedisQueueBackend({
       connection: { url: process.env.TEST_REDIS_URL as string },
       prefix: this.prefix,

@@ -66,6 +66,8 @@ export class ListedScripts implements ScriptRegistry {
     return {
       tenantId,
       revision: 1,
+      changedAt: 0,
+      scripts: [script],
       listens: (entity, operation) =>
         operation
           ? heard(entity, operation)

@@ -31,7 +31,7 @@ describe('resolveOptions', () => {
         enabled: false,
         threads,
         concurrency: 2 * threads,
-        tenantConcurrency: 1,
+        tenantConcurrency: 16,
         order: 'tenant',
         attempts: 10,
         backoffMs: 250,

@@ -171,13 +171,12 @@ function resolveProcessing(node: OptionNode): SandboxOptions['processing'] {
   assertKnownKeys(node, Object.keys(PROCESSING_KEYS));
   const at = (key: keyof ProcessingOptions): OptionNode => ({ path: `processing.${key}`, value: given[key] });
   const threads = countAt(at('threads'), { min: 1, unit: 'threads' }, Math.max(2, 2 * availableParallelism()));
-  const order = choiceAt(at('order'), ['tenant', 'record', 'none'] as const, 'tenant');
   return {
     enabled: booleanAt(at('enabled'), false),
     threads,
     concurrency: countAt(at('concurrency'), { min: 1, unit: 'runs' }, 2 * threads),
-    tenantConcurrency: countAt(at('tenantConcurrency'), { min: 1, unit: 'runs' }, order === 'tenant' ? 1 : 16),
-    order,
+    tenantConcurrency: countAt(at('tenantConcurrency'), { min: 1, unit: 'runs' }, 16),
+    order: choiceAt(at('order'), ['tenant', 'record', 'none'] as const, 'tenant'),
     attempts: countAt(at('attempts'), { min: 1, unit: 'attempts' }, 10),
     backoffMs: millisecondsAt(at('backoffMs'), 250),
     drainMs: millisecondsAt(at('drainMs'), 10_000),

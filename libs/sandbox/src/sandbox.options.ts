@@ -46,9 +46,9 @@ export interface ProcessingOptions {
   readonly threads?: number;
   /** Runs in flight in this process, over all tenants. Default 2 per thread. */
   readonly concurrency?: number;
-  /** Runs in flight per tenant, over all processes. Default 1 for `order: 'tenant'`, else 16. */
+  /** Runs in flight per tenant, over all processes, where `order` or a script's own order lets them run side by side. Default 16. */
   readonly tenantConcurrency?: number;
-  /** Default `tenant`: one at a time, in commit order. */
+  /** Of scripts that name none. Default `tenant`: one at a time, in commit order. */
   readonly order?: Order;
   /** Attempts at an action that the infrastructure failed. Default 10. */
   readonly attempts?: number;

@@ -18,7 +18,7 @@ import {
   retryAction,
 } from '../records/action.queries.js';
 import type { ActionStatus } from '../records/action.record.js';
-import { type SqlPool, TENANCY, type Tenancy } from '../tenancy/tenancy.js';
+import { type SqlPool, TENANCY, type Tenancy, type TenantLease } from '../tenancy/tenancy.js';
 import { type ActionDetail, actionDetail, type ActionSummary, actionSummary, newActionOf } from './action-views.js';
 
 /** Which actions to list. */
@@ -114,9 +114,10 @@ export class ActionsService {
 
   /** Gives up an unfinished action; what a run that is under way did is rolled back. Rejects with `ActionStateError`. */
   cancel(tenantId: string, actionId: string): Promise<ActionDetail> {
-    return this.withSql(tenantId, async (sql) => {
+    return this.withSql(tenantId, async (sql, lease) => {
       const row = await this.change(sql, 'cancel', actionId, cancelAction(actionId));
       await this.forgetJob(tenantId, actionId);
+      await this.dispatcher.resume(lease, actionId);
       return detailOf(sql, row);
     });
   }
@@ -144,10 +145,10 @@ export class ActionsService {
     }
   }
 
-  private async withSql<T>(tenantId: string, work: (sql: SqlPool) => Promise<T>): Promise<T> {
+  private async withSql<T>(tenantId: string, work: (sql: SqlPool, lease: TenantLease) => Promise<T>): Promise<T> {
     const lease = await this.tenancy.lease(tenantId);
     try {
-      return await work(lease.sql);
+      return await work(lease.sql, lease);
     } finally {
       lease.release();
     }

@@ -11,6 +11,8 @@ export interface SandboxEventMap {
   'dispatch.failed': { tenantId: string; count: number; error: unknown };
   /** A run begins. */
   'action.started': { tenantId: string; actionId: string; script: string; attempt: number; waitedMs: number };
+  /** An action has to wait for another one, by the order its script asks for; it leaves the queue until then. */
+  'action.waits': { tenantId: string; actionId: string };
   /** A run's effects, result and state are committed. */
   'action.finished': { tenantId: string; actionId: string; script: string; outcome: Outcome | string; runMs: number };
   /** A run was lost to a fault of ours or of the infrastructure and will be repeated. */

@@ -1,9 +1,15 @@
 import type { NewAction } from '../records/action.record.js';
+import type { TenantLease } from '../tenancy/tenancy.js';
 
 /** Hands committed actions to the queue, without making anybody wait. Implemented by `producer/dispatch`. */
 export interface ActionDispatcher {
   /** Call right after the commit. Never throws; what cannot be handed over now, the relay finds. */
   dispatch(tenantId: string, actions: readonly NewAction[]): void;
+  /**
+   * Hands over the actions that waited for this one and need not any more, and this one where it waits no more itself.
+   * Call after it ended, or stepped aside. Never rejects; what cannot be handed over now, the relay finds.
+   */
+  resume(lease: TenantLease, actionId: string): Promise<void>;
 }
 
 /** Injection token of the `ActionDispatcher`. */

@@ -15,7 +15,7 @@ export interface JobEntry {
 }
 
 /** Turns a job into what `IQueueBackend.addJobs` takes. */
-export function jobEntry({ job, delayMs = 0 }: NewJob, now: number): JobEntry {
+export function jobEntry({ job, delayMs = 0, front = false }: NewJob, now: number): JobEntry {
   const delay = Math.max(0, Math.ceil(delayMs));
   return {
     jobId: job.actionId,
@@ -23,7 +23,7 @@ export function jobEntry({ job, delayMs = 0 }: NewJob, now: number): JobEntry {
       id: job.actionId,
       name: JOB_NAME,
       data: JSON.stringify(job),
-      opts: delay > 0 ? { ...OPTIONS, delay } : OPTIONS,
+      opts: delay > 0 ? { ...OPTIONS, delay } : front ? { ...OPTIONS, lifo: true } : OPTIONS,
       ...(delay > 0 ? { delay } : {}),
       timestamp: now,
       progress: 0,

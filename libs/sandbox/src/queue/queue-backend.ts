@@ -6,6 +6,8 @@ export interface NewJob {
   readonly job: ActionJob;
   /** Milliseconds until it may run. Default 0. */
   readonly delayMs?: number;
+  /** To the front of the line: it has been there before. Not for delayed ones. Default false. */
+  readonly front?: boolean;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ActionJob } from '../protocol/job.js';
 import type { NewAction } from './action.record.js';
+import { STILL_WAITS } from './order.statements.js';
 
 /** One statement, as `pg` takes it; `name` makes it a prepared one. */
 export interface ActionStatement {
@@ -149,18 +150,18 @@ export interface WaitingRow {
   readonly queued_at: Date | null;
 }
 
-const DUE = `(created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now())
+const DUE = `(not ${STILL_WAITS} and created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now())
   and (queued_at is null or now() - queued_at > least(greatest($2 * interval '1 millisecond', queued_at - created_at), interval '1 minute')))`;
 
 /**
  * The first unfinished actions after `afterSeq`. One is `due` when it is older than `afterMs` and either was never noted
  * as queued, or that was noted longer ago than it had waited then: each look doubles the time to the next, up to a
- * minute, without a column for it.
+ * minute, without a column for it. One that waits for another action is not due: whoever ends that one hands it over.
  */
 export function waitingActions(afterSeq: string, afterMs: number, limit: number): ActionStatement {
   return {
     name: 'sandbox_waiting_actions',
-    text: `select id, seq, queued_at, ${DUE} as due from sandbox_action
+    text: `select id, seq, queued_at, ${DUE} as due from sandbox_action a
 where finished_at is null and status in ('pending', 'queued', 'running') and seq > $1 order by seq limit $3`,
     values: [afterSeq, afterMs, limit],
   };

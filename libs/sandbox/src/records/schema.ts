@@ -106,4 +106,14 @@ create table sandbox_email (
 create index sandbox_email_unsent on sandbox_email (next_attempt_at) where status = 'pending';
 `,
   },
+  {
+    id: 2,
+    name: 'order',
+    sql: `
+-- the action that has to end before this one may run; see order.statements
+alter table sandbox_action add column waits_for uuid;
+create index sandbox_action_waits_for on sandbox_action (waits_for) where waits_for is not null;
+create index sandbox_action_leased on sandbox_action (lease_until) where lease_until is not null;
+`,
+  },
 ];

@@ -6,6 +6,8 @@
 /** A row of `scriptsInForce`: the tenant's revision, and one script (null where there is none, or nothing changed). */
 export interface ScriptInForceRow {
   readonly revision: string;
+  /** Milliseconds since any script was last changed; null where there never was one. */
+  readonly changed_ms_ago: number | null;
   readonly id: string | null;
   readonly name: string;
   readonly enabled: boolean;
@@ -51,7 +53,8 @@ export interface NewVersion {
  */
 export const scriptsInForce = (knownRevision: number) => ({
   name: 'sandbox_scripts_in_force',
-  text: `select r.revision, s.id, s.name, s.enabled, v.version, v.definition, v.language, v.source, v.compiled
+  text: `select r.revision,
+  (select extract(epoch from clock_timestamp() - max(updated_at))::float8 * 1000 from sandbox_script) as changed_ms_ago, s.id, s.name, s.enabled, v.version, v.definition, v.language, v.source, v.compiled
 from sandbox_revision r
 left join (sandbox_script s join sandbox_script_version v on v.script_id = s.id and v.version = s.current_version)
   on s.deleted_at is null and r.revision <> $1

@@ -7,6 +7,10 @@ export interface TriggerIndex {
   readonly tenantId: string;
   /** The tenant's revision this index was read at. */
   readonly revision: number;
+  /** When any of the tenant's scripts was last changed, on the clock of `performance.now()`; may lie before its start. */
+  readonly changedAt: number;
+  /** Every script, enabled or not. */
+  readonly scripts: readonly ScriptVersion[];
   /** Whether any script listens to the entity at all (for one operation, or any). A few nanoseconds. */
   listens(entity: string, operation?: Operation): boolean;
   /** The scripts that fire for the change, in order of name; `when` conditions tested. */

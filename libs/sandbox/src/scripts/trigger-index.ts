@@ -29,7 +29,8 @@ export function buildTriggerIndex(
     scripts.set(script.scriptId, script);
     if (script.enabled) listen(byEntity, script, catalog);
   }
-  return new ReadTriggerIndex(tenantId, Number(rows[0]?.revision ?? 0), scripts, byEntity);
+  const changedAt = performance.now() - Math.max(0, rows[0]?.changed_ms_ago ?? Number.POSITIVE_INFINITY);
+  return new ReadTriggerIndex(tenantId, Number(rows[0]?.revision ?? 0), changedAt, scripts, byEntity);
 }
 
 function scriptOfRow(scriptId: string, row: ScriptInForceRow): ScriptVersion {
@@ -53,12 +54,17 @@ function listen(byEntity: Map<string, Listeners>, script: ScriptVersion, catalog
 }
 
 class ReadTriggerIndex implements TriggerIndex {
+  readonly scripts: readonly ScriptVersion[];
+
   constructor(
     readonly tenantId: string,
     readonly revision: number,
-    private readonly scripts: ReadonlyMap<string, ScriptVersion>,
+    readonly changedAt: number,
+    private readonly byId: ReadonlyMap<string, ScriptVersion>,
     private readonly byEntity: ReadonlyMap<string, Listeners>,
-  ) {}
+  ) {
+    this.scripts = [...byId.values()];
+  }
 
   listens(entity: string, operation?: Operation): boolean {
     const listeners = this.byEntity.get(entity);
@@ -72,7 +78,7 @@ class ReadTriggerIndex implements TriggerIndex {
   }
 
   script(scriptId: string): ScriptVersion | undefined {
-    return this.scripts.get(scriptId);
+    return this.byId.get(scriptId);
   }
 }
 

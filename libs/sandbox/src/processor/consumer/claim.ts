@@ -1,4 +1,5 @@
 import { claimStatement, renewStatement, unclaimStatement } from '../../records/execution.statements.js';
+import { claimInOrder, lockOrder, type OrderedClaimRow, type OrderKeys } from '../../records/order.statements.js';
 import type { TenantLease } from '../../tenancy/tenancy.js';
 import { RunFaultSignal } from '../bridge/guest-failure.js';
 
@@ -29,10 +30,22 @@ export class Claim {
     if (this.held !== undefined) return;
     const { rows } = await this.lease.sql.query<{ attempt: number }>(claimStatement(this.actionId, this.leaseMs));
     if (!rows[0]) throw new RunFaultSignal({ kind: 'superseded' });
-    this.held = rows[0].attempt;
-    this.timer = setInterval(() => void this.renew(), this.leaseMs / 3);
-    this.timer.unref();
+    this.hold(rows[0].attempt);
   };
+
+  /**
+   * Takes the lease when nothing that the action must keep apart from is unfinished before it, or at work. `waits`: the row
+   * notes what for. `superseded`: finished, or leased elsewhere.
+   */
+  async takeInOrder(keys: OrderKeys): Promise<'taken' | 'waits' | 'superseded'> {
+    const claim = claimInOrder(this.actionId, this.leaseMs, keys);
+    const answers = await this.lease.sql.transaction([lockOrder, claim]);
+    const row = answers?.[1]?.rows[0] as OrderedClaimRow | undefined;
+    if (!row) return 'superseded';
+    if (row.waits_for !== null) return 'waits';
+    this.hold(row.attempt);
+    return 'taken';
+  }
 
   /** Stops renewing; the finish of the run has ended the lease. */
   end(): void {
@@ -45,6 +58,12 @@ export class Claim {
     if (this.held === undefined) return;
     await this.lease.sql.query(unclaimStatement(this.actionId, this.held)).catch(() => undefined);
     this.held = undefined;
+  }
+
+  private hold(attempt: number): void {
+    this.held = attempt;
+    this.timer = setInterval(() => void this.renew(), this.leaseMs / 3);
+    this.timer.unref();
   }
 
   /** A renewal that fails is not the run's concern: its finish finds out whether the lease was lost. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { SandboxEvents } from '../../events/sandbox-events.js';
 import { ACTION_DISPATCHER, type ActionDispatcher } from '../../queue/action-dispatcher.js';
+import type { OrderKeys } from '../../records/order.statements.js';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { SCRIPT_REGISTRY, type ScriptRegistry } from '../../scripts/script-registry.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
@@ -10,7 +11,9 @@ import { MailSender } from '../mail/mail-sender.js';
 import { SCRIPT_POOL, type ScriptPool } from '../pool/script-pool.js';
 import { backoff } from '../../queue/backoff.js';
 import { deadStatement, goneStatement } from '../results/given-up.js';
+import { TenantOrders } from '../turns/tenant-orders.js';
 import { type Delivery, TURNS, type Turns } from '../turns/turns.js';
+import { Claim } from './claim.js';
 import { attemptAction, type AttemptOutcome, type RunnableAction, type RunPorts } from './run-attempt.js';
 import { readAction, runnableAction } from './runnable-action.js';
 
@@ -18,9 +21,11 @@ import { readAction, runnableAction } from './runnable-action.js';
 const CONFLICTS_AT_ONCE = 3;
 /** Milliseconds until a job is looked at again whose action another processor has a lease on. */
 const LEASED_MS = 5_000;
+/** Milliseconds a claim for the sake of order holds without being renewed: as long as the lock of its job. */
+const ORDER_LEASE_MS = 15_000;
 
 /** How a delivery ended: as the last attempt did, or without one. */
-type DeliveryOutcome = AttemptOutcome | { readonly kind: 'complete' | 'leased' };
+type DeliveryOutcome = AttemptOutcome | { readonly kind: 'complete' | 'leased' | 'waits' };
 
 /**
  * The life of a job: a turn hands it over, it is run with the script in force now, what came of it is kept once, it goes.
@@ -40,6 +45,7 @@ export class Consumer implements OnApplicationBootstrap {
     @Inject(SandboxEvents) private readonly events: SandboxEvents,
     @Inject(BridgeServices) services: BridgeServices,
     @Inject(MailSender) private readonly mail: MailSender,
+    @Inject(TenantOrders) private readonly orders: TenantOrders,
   ) {
     const onHostFault = (tenantId: string, method: string, error: unknown): void =>
       events.emit('background.error', { where: `bridge: ${method}`, tenantId, error });
@@ -69,13 +75,32 @@ export class Consumer implements OnApplicationBootstrap {
       const change = job.change ?? (await readAction(lease, job.actionId))?.change;
       if (!change) return { kind: 'complete' };
       const action = runnableAction(this.options, delivery, lease, index, script, change);
-      this.started(delivery, action);
-      const outcome = await this.attempt(action);
-      this.announce(delivery, action, outcome);
+      const keys = this.orders.keysOf(index, script);
+      const outcome = keys ? await this.inOrder(delivery, action, keys) : await this.perform(delivery, action);
       return outcome.kind === 'superseded' ? await this.superseded(lease, delivery) : outcome;
     } finally {
       lease.release();
     }
+  }
+
+  /** A run that has to keep apart from others: claims its action first, and lets those behind it go when it is over. */
+  private async inOrder(delivery: Delivery, action: RunnableAction, keys: OrderKeys): Promise<DeliveryOutcome> {
+    const { lease, actionId } = action;
+    const claim = new Claim(lease, actionId, ORDER_LEASE_MS);
+    const taken = await claim.takeInOrder(keys);
+    if (taken !== 'taken') return { kind: taken };
+    const outcome = await this.perform(delivery, { ...action, claim });
+    if (outcome.kind === 'finished') claim.end();
+    else await claim.giveBack();
+    await this.dispatcher.resume(lease, actionId);
+    return outcome;
+  }
+
+  private async perform(delivery: Delivery, action: RunnableAction): Promise<AttemptOutcome> {
+    this.started(delivery, action);
+    const outcome = await this.attempt(action);
+    this.announce(delivery, action, outcome);
+    return outcome;
   }
 
   /** Deferred first; interactively where a waiting write was refused; again at once after a conflict. */
@@ -96,6 +121,8 @@ export class Consumer implements OnApplicationBootstrap {
       case 'complete':
       case 'superseded':
         return void (await delivery.complete());
+      case 'waits':
+        return await this.stepAside(delivery);
       case 'cancelled':
         return void (await delivery.release());
       case 'leased':
@@ -106,6 +133,22 @@ export class Consumer implements OnApplicationBootstrap {
         if (delivery.attemptsMade + 1 >= attempts && (await this.bury(delivery, outcome))) return;
         this.retried(delivery, outcome, delayMs);
         return void (await delivery.retry(delayMs));
+    }
+  }
+
+  /**
+   * The job goes; whoever ends what the action waits for brings it back. Only then is asked whether that has happened
+   * meanwhile: a job that comes back while the old one is there would be lost with it.
+   */
+  private async stepAside(delivery: Delivery): Promise<void> {
+    const { tenantId, job } = delivery;
+    this.events.emit('action.waits', { tenantId, actionId: job.actionId });
+    await delivery.complete();
+    const lease = await this.tenancy.lease(tenantId);
+    try {
+      await this.dispatcher.resume(lease, job.actionId);
+    } finally {
+      lease.release();
     }
   }
 
@@ -120,6 +163,7 @@ export class Consumer implements OnApplicationBootstrap {
         await lease.sql.query(
           deadStatement({ actionId, scriptId, scriptVersion, attempts: attemptsMade + 1, ...result }),
         );
+        await this.dispatcher.resume(lease, actionId);
       } finally {
         lease.release();
       }
@@ -144,7 +188,10 @@ export class Consumer implements OnApplicationBootstrap {
   private async superseded(lease: TenantLease, { job: { actionId } }: Delivery): Promise<DeliveryOutcome> {
     this.events.emit('action.superseded', { tenantId: lease.tenantId, actionId });
     const row = await readAction(lease, actionId);
-    return { kind: row && !row.finished ? 'leased' : 'complete' };
+    if (row && !row.finished) return { kind: 'leased' };
+    // Whoever finished it may have died before it let those behind it go.
+    await this.dispatcher.resume(lease, actionId);
+    return { kind: 'complete' };
   }
 
   private started({ tenantId, job, attemptsMade, claimedAt }: Delivery, { script }: RunnableAction): void {

@@ -30,6 +30,8 @@ export interface RunnableAction {
   readonly limits: Readonly<Limits>;
   readonly rules: EndingRules;
   readonly signal: AbortSignal;
+  /** Taken already, and given back by whoever took it. */
+  readonly claim?: Claim;
 }
 
 /** What an attempt needs of the process. */
@@ -78,7 +80,7 @@ class RunAttempt {
   ) {
     const { lease, actionId, userId, depth, limits } = action;
     this.effects = new RunEffects(lease, limits);
-    this.claim = new Claim(lease, actionId);
+    this.claim = action.claim ?? new Claim(lease, actionId);
     this.session = new BridgeSession({
       tenantId: lease.tenantId,
       userId,
@@ -102,7 +104,7 @@ class RunAttempt {
       await this.undo();
       return await this.outcomeOfError(error);
     } finally {
-      this.claim.end();
+      if (!this.action.claim) this.claim.end();
     }
   }
 
@@ -192,7 +194,7 @@ class RunAttempt {
 
   private async undo(): Promise<void> {
     await this.effects.rollback();
-    await this.claim.giveBack();
+    if (!this.action.claim) await this.claim.giveBack();
   }
 
   /** The end of the run went wrong: its effects were refused, somebody else was first, or the database is in trouble. */

@@ -138,6 +138,8 @@ export class QueueTurns implements Turns {
   }
 
   private async turn(tenantId: string): Promise<void> {
+    const ready = this.options.prepare(tenantId);
+    if (ready) await ready;
     const limit = this.limits.concurrency(tenantId);
     const hand = this.handOf(tenantId);
     if (hand.count >= limit) {

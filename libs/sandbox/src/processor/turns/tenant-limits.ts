@@ -7,12 +7,25 @@ import type { ResolvedTurnsOptions } from './turns.options.js';
 const NO_LIMIT = 2_147_483_647;
 
 /**
+ * Milliseconds after which limits that were written are written once more: a process that had not heard of a change yet
+ * may have written the old ones in between.
+ */
+const REPEAT_MS = 4_000;
+
+interface Written {
+  readonly text: string;
+  readonly at: number;
+  /** Whether they were written for the second time. */
+  readonly repeated: boolean;
+}
+
+/**
  * A tenant's limits live in BullMQ's own settings of its queue (global concurrency, global rate limit), where they are
  * exact over all processes. They are written when this process first meets the queue, and again when they change; the
  * memory hangs on the backend's handle of the tenant, which is new after the data was flushed.
  */
 export class TenantLimits {
-  private readonly written = new WeakMap<IQueueBackend, string>();
+  private readonly written = new WeakMap<IQueueBackend, Written>();
   private readonly onHold = new Set<string>();
 
   constructor(
@@ -29,8 +42,10 @@ export class TenantLimits {
   async apply(tenantId: string, backend: IQueueBackend): Promise<void> {
     const limits = this.of(tenantId);
     const text = JSON.stringify(limits);
-    if (this.written.get(backend) === text) return;
-    this.written.set(backend, text);
+    const known = this.written.get(backend);
+    const same = known?.text === text;
+    if (same && (known.repeated || performance.now() - known.at < REPEAT_MS)) return;
+    this.written.set(backend, { text, at: performance.now(), repeated: same });
     const writing = backend.setQueueMeta(limits);
     // Redis serves one connection's commands in order; only PostgreSQL's pool needs the answer first.
     if (this.queue.kind === 'postgres') await writing;

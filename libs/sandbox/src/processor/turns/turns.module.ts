@@ -4,32 +4,36 @@ import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { TENANCY, type Tenancy } from '../../tenancy/tenancy.js';
 import { QueueTurns } from './queue-turns.js';
+import { TenantOrders } from './tenant-orders.js';
 import { TURNS, type Turns } from './turns.js';
 
 /** Stage 4: decides which tenant is served next. The consumer starts it; it stops and drains with the module. */
 @Module({
   providers: [
+    TenantOrders,
     {
       provide: TURNS,
-      inject: [SANDBOX_OPTIONS, QUEUE_BACKEND, TENANCY, SandboxEvents],
+      inject: [SANDBOX_OPTIONS, QUEUE_BACKEND, TENANCY, SandboxEvents, TenantOrders],
       useFactory: (
         { processing }: SandboxOptions,
         queue: QueueBackend,
         tenancy: Tenancy,
         events: SandboxEvents,
+        orders: TenantOrders,
       ): Turns =>
         new QueueTurns(
           queue,
           {
             concurrency: processing.concurrency,
-            tenantConcurrency: () => processing.tenantConcurrency,
+            prepare: (tenantId) => orders.prepare(tenantId),
+            tenantConcurrency: (tenantId) => orders.concurrency(tenantId),
             tenants: () => tenancy.tenants(),
           },
           events,
         ),
     },
   ],
-  exports: [TURNS],
+  exports: [TURNS, TenantOrders],
 })
 export class TurnsModule implements OnModuleDestroy {
   constructor(

@@ -10,6 +10,8 @@ export interface TenantRate {
 export interface TurnsOptions {
   /** Deliveries in this process's hands at once. */
   readonly concurrency: number;
+  /** What has to resolve before a turn of the tenant asks the functions below; nothing where they can be asked at once. */
+  readonly prepare?: (tenantId: string) => Promise<void> | undefined;
   /** A tenant's jobs in hand at once, over all processes. 1: strictly one after the other. Default 1. */
   readonly tenantConcurrency?: (tenantId: string) => number;
   /** A tenant of weight 2 has turns twice as long while others wait. Default 1. */
@@ -36,6 +38,7 @@ export type ResolvedTurnsOptions = Required<TurnsOptions>;
 /** Fills in the defaults. */
 export function resolveTurnsOptions(options: TurnsOptions): ResolvedTurnsOptions {
   return {
+    prepare: () => undefined,
     tenantConcurrency: () => 1,
     tenantWeight: () => 1,
     tenantRate: () => undefined,

@@ -4,9 +4,11 @@ import { SandboxEvents } from '../../events/sandbox-events.js';
 import type { ActionDispatcher } from '../../queue/action-dispatcher.js';
 import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
 import type { NewAction } from '../../records/action.record.js';
+import type { JobRow } from '../../records/action.statements.js';
+import { freedBy } from '../../records/order.statements.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
-import { TENANCY, type Tenancy } from '../../tenancy/tenancy.js';
-import { jobOfAction } from './job-of-action.js';
+import { TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.js';
+import { jobOfAction, jobOfRow } from './job-of-action.js';
 import { QueuedMarks } from './queued-marks.js';
 
 /** Actions handed to the queue in one call. */
@@ -55,6 +57,20 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
     line.waiting.push(...actions);
     // The immediate, and all that follows from it, must not run inside the writer's request.
     line.running ??= SandboxContext.exit(() => this.drain(tenantId, line));
+  }
+
+  /** To the front of the line: they had their turn, and stepped aside. */
+  async resume(lease: TenantLease, actionId: string): Promise<void> {
+    const { tenantId } = lease;
+    try {
+      const { rows } = await lease.sql.query<JobRow>(freedBy(actionId));
+      if (rows.length === 0) return;
+      // The last one added is the first one taken.
+      await this.backend.add(tenantId, rows.map((row) => ({ ...jobOfRow(row), front: true })).toReversed());
+      this.events.emit('actions.queued', { tenantId, actionIds: rows.map(({ id }) => id), relayed: false });
+    } catch (error) {
+      this.events.emit('background.error', { where: 'resume', tenantId, error });
+    }
   }
 
   /** Tenants that wrote lately; the relay looks after them first. */

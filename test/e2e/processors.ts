@@ -1,0 +1,137 @@
+// Two processors that share a queue and a tenant, in one process, and a host service that sees which runs overlap.
+import { randomBytes } from 'node:crypto';
+import { MailerModule } from '@nestjs-modules/mailer';
+import { type INestApplicationContext, Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  BridgeMethod,
+  BridgeService,
+  databasePerTenant,
+  SandboxModule,
+  type SandboxModuleOptions,
+  ScriptsService,
+  TenantDataSources,
+} from 'nestjs-sandbox';
+import { Client } from 'pg';
+import { ensureTenantDatabase, tenantDataSourceOptions } from 'shop';
+import { until } from '../support/processes.mjs';
+
+/** A run, as `Probe` saw it; `from` and `to` count what happened in this process. */
+export interface Seen {
+  readonly group: string;
+  readonly label: string;
+  readonly processor: number;
+  readonly from: number;
+  to: number;
+}
+
+/** What the two processors' runs did, in the order in which it happened. */
+export class Log {
+  readonly runs: Seen[] = [];
+  private clock = 0;
+
+  async run(group: string, label: string, processor: number, ms: number): Promise<void> {
+    const seen = { group, label, processor, from: (this.clock += 1), to: Number.POSITIVE_INFINITY };
+    this.runs.push(seen);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    seen.to = this.clock += 1;
+  }
+
+  /** Labels of a group's runs, in the order in which they began. */
+  labels(group: string): string[] {
+    return this.of(group).map(({ label }) => label);
+  }
+
+  /** Most runs of these groups at once. */
+  most(...groups: string[]): number {
+    const runs = groups.flatMap((group) => this.of(group));
+    return Math.max(0, ...runs.map(({ from }) => runs.filter((other) => other.from <= from && from < other.to).length));
+  }
+
+  /** Processors that served a group. */
+  processors(group: string): number[] {
+    return [...new Set(this.of(group).map(({ processor }) => processor))].sort();
+  }
+
+  of(group: string): Seen[] {
+    return this.runs.filter((run) => run.group === group);
+  }
+}
+
+/** Two running processors; the first one also captures. */
+export interface Processors {
+  readonly apps: readonly INestApplicationContext[];
+  readonly tenantId: string;
+  readonly log: Log;
+  readonly scripts: ScriptsService;
+  readonly tenants: TenantDataSources;
+  sql<Row = Record<string, unknown>>(text: string): Promise<Row[]>;
+  /** Resolves once no action is unfinished. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const server = process.env.TEST_DATABASE_URL as string;
+
+/** Starts them; `count` 1 starts one. Scripts see `context.probe.at({ group, label, ms })`. */
+export async function startProcessors(module: Partial<SandboxModuleOptions> = {}, count = 2): Promise<Processors> {
+  const run = randomBytes(4).toString('hex');
+  const tenantId = `acme-${run}`;
+  const log = new Log();
+  const apps: INestApplicationContext[] = [];
+  for (let n = 0; n < count; n += 1) apps.push(await startOne(run, tenantId, log, n, module));
+  const [first] = apps as [INestApplicationContext];
+  const tenants = first.get(TenantDataSources);
+  const sql = <Row>(text: string) => tenants.run(tenantId, {}, (source) => source.query(text) as Promise<Row[]>);
+  return {
+    apps,
+    tenantId,
+    log,
+    tenants,
+    scripts: first.get(ScriptsService),
+    sql,
+    settled: async () => {
+      const open = async () => (await sql('select 1 from sandbox_action where finished_at is null')).length;
+      await until(async () => (await open()) === 0, { what: 'all actions to finish', timeoutMs: 40_000 });
+    },
+    async close() {
+      await Promise.all(apps.map((app) => app.close()));
+      const client = new Client({ connectionString: server });
+      await client.connect();
+      await client.query(`drop database if exists "shop_${tenantId}" with (force)`);
+      await client.end();
+    },
+  };
+}
+
+function startOne(run: string, tenantId: string, log: Log, n: number, module: Partial<SandboxModuleOptions>) {
+  @Injectable()
+  @BridgeService('probe')
+  class Probe {
+    @BridgeMethod({ pure: true })
+    async at({ group, label, ms }: { group: string; label: string; ms: number }): Promise<number> {
+      await log.run(group, label, n, ms);
+      return 1;
+    }
+  }
+  @Module({
+    imports: [
+      MailerModule.forRoot({ transport: { jsonTransport: true } }),
+      SandboxModule.forRoot({
+        tenancy: databasePerTenant({
+          tenants: [tenantId],
+          dataSource: async (id: string) => {
+            await ensureTenantDatabase(server, id);
+            return tenantDataSourceOptions(server, id);
+          },
+        }),
+        queue: { connection: { url: process.env.TEST_REDIS_URL as string }, prefix: `e2e-${run}` },
+        ...module,
+        processing: { enabled: true, threads: 4, concurrency: 8, ...module.processing },
+      }),
+    ],
+    providers: [Probe],
+  })
+  class HostModule {}
+  return NestFactory.createApplicationContext(HostModule, { logger: ['error', 'warn'], abortOnError: false });
+}
