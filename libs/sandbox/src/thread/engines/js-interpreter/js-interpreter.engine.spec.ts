@@ -20,7 +20,7 @@ function run(source: string, { limit, ...options }: Options = {}): EngineResult 
   const limits = { ...DEFAULT_LIMITS, ...limit };
   const startedAt = performance.now();
   const script = compile(source);
-  engine.load(script, limits);
+  void engine.load(script, limits);
   return engine.run({
     script,
     input: '{"tenantId":"acme"}',
