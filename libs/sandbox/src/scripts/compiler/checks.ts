@@ -1,4 +1,5 @@
 import * as ts from 'typescript';
+import type { EngineId } from '../../protocol/script.js';
 import { isFunctionBoundary } from './parse.js';
 import { SyntaxProblem } from './syntax-problem.js';
 
@@ -6,7 +7,7 @@ import { SyntaxProblem } from './syntax-problem.js';
  * What parses, but cannot be in a script: refused with a reason, before any of it is put into a function.
  * @throws SyntaxProblem at the first such construct.
  */
-export function checkScript(file: ts.SourceFile): void {
+export function checkScript(file: ts.SourceFile, engine: EngineId): void {
   const refuse = (node: ts.Node, message: string): never => {
     throw new SyntaxProblem(message, node.getStart(file));
   };
@@ -14,6 +15,8 @@ export function checkScript(file: ts.SourceFile): void {
     const message = moduleSyntax(node) ?? (inFunction ? undefined : onlyInFunctions(node));
     if (message) refuse(node, message);
     if (!inRegularFunction && isNewTarget(node)) refuse(node, '"new.target" works only inside a function.');
+    if (engine === 'js-interpreter' && isMethodOfObject(node) && usesSuper(node))
+      refuse(node, '"super" in an object literal does not work on js-interpreter: use a class, or the engine quickjs.');
     if (isHtmlComment(node, file)) refuse(node, 'HTML-like comments ("<!--") do not work in scripts; use "//".');
     // What a namespace exports stays inside it.
     if (ts.isModuleDeclaration(node)) return;
@@ -35,6 +38,8 @@ function moduleSyntax(node: ts.Node): string | undefined {
     return 'A script cannot import modules; what it may use is on "context".';
   if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword)
     return '"import.meta" does not exist in scripts.';
+  if (ts.isDecorator(node))
+    return 'Decorators do not work in scripts: call the function around the class or method yourself.';
   if (ts.isJsxElement(node) || ts.isJsxSelfClosingElement(node) || ts.isJsxFragment(node))
     return 'JSX does not work in scripts: build the text with template literals.';
   return undefined;
@@ -44,6 +49,20 @@ function hasExportModifier(node: ts.Node): boolean {
   return (
     ts.canHaveModifiers(node) &&
     (node.modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword) ?? false)
+  );
+}
+
+function isMethodOfObject(node: ts.Node): boolean {
+  return (ts.isMethodDeclaration(node) || ts.isAccessor(node)) && ts.isObjectLiteralExpression(node.parent);
+}
+
+/** Whether a method names `super`; that of methods inside it is their own. */
+function usesSuper(node: ts.Node): boolean {
+  return (
+    ts.forEachChild(node, (child) => {
+      if (child.kind === ts.SyntaxKind.SuperKeyword) return true;
+      return !(ts.isFunctionLike(child) && !ts.isArrowFunction(child)) && !ts.isClassLike(child) && usesSuper(child);
+    }) ?? false
   );
 }
 

@@ -32,7 +32,7 @@ export function compileSource(request: CompileRequest): CompiledSource {
 
 function compileOrThrow({ source, language, engine }: CompileRequest): Omit<CompiledScript, 'hash'> {
   const { file, async } = parseScript(source, language, engine);
-  checkScript(file);
+  checkScript(file, engine);
   const edits = new Edits(source);
   const closed = returnCompletionValue(file, edits);
   if (language === 'typescript') stripTypes(file, edits, closed);

@@ -56,6 +56,7 @@ describe('lowering to ES5', () => {
     ['async () => { await = 1 }', 1, 15],
     ['class A { constructor() {} constructor() {} }', 1, 28],
     ['a = { b() { super() } }', 1, 13],
+    ['a = { b() { return () => super.c } }', 1, 7],
   ])('%j is refused, though TypeScript would lower it', (source, line, column) => {
     const result = compileSource({ source, language: 'javascript', engine: 'js-interpreter' });
     expect(result.ok).toBe(false);

@@ -38,7 +38,7 @@ function parse(source: string, language: Language, topLevelAwait: boolean): ts.S
         (file as { externalModuleIndicator?: unknown }).externalModuleIndicator = topLevelAwait ? true : undefined;
       },
     },
-    false,
+    true,
     typescript ? ts.ScriptKind.TS : ts.ScriptKind.JS,
   );
 }

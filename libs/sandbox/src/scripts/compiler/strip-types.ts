@@ -7,7 +7,7 @@ import { SyntaxProblem } from './syntax-problem.js';
  * Blanks out whatever TypeScript adds to JavaScript, without moving a character (the idea of ts-blank-space): what is
  * left has the author's own lines and columns. Enums and parameter properties are lowered by insertion.
  * `closed` are statements that need no semicolon of their own any more.
- * @throws SyntaxProblem for namespaces and decorators, which exist at run time and which no engine has.
+ * @throws SyntaxProblem for namespaces, which exist at run time and which no engine has.
  */
 export function stripTypes(file: ts.SourceFile, edits: Edits, closed: ReadonlySet<ts.Node>): void {
   new TypeStripper(file, edits, closed).statements(file.statements);
@@ -111,11 +111,6 @@ class TypeStripper {
     if (ts.isModuleDeclaration(node))
       throw new SyntaxProblem(
         'Namespaces do not work in scripts: use an object, or plain functions.',
-        node.getStart(this.file),
-      );
-    if (ts.isDecorator(node))
-      throw new SyntaxProblem(
-        'Decorators do not work in scripts: call the function around the class or method yourself.',
         node.getStart(this.file),
       );
   }
