@@ -139,18 +139,22 @@ describe('deliveries', () => {
     expect(ends).toEqual(['complete', 'complete']);
   });
 
-  it('of a script that was disabled or deleted since are skipped', async () => {
+  it('of a script that was disabled since run: they were asked for before', async () => {
     const disabled = await pending(ADD);
     await stack.scripts.disable(stack.acme, disabled.name);
     await consumer.handle(disabled.deliver());
+    expect(await disabled.action()).toMatchObject({ status: 'done', outcome: 'ok' });
+    expect(await total(disabled.customer.id)).toBe(2.5);
+  });
+
+  it('of a script that was deleted since are skipped', async () => {
     const deleted = await pending(ADD);
     await stack.scripts.remove(stack.acme, deleted.name);
     await consumer.handle(deleted.deliver());
-    expect([...disabled.ends, ...deleted.ends]).toEqual(['complete', 'complete']);
-    expect(seen).toEqual(['action.skipped', 'action.skipped']);
-    expect(await disabled.action()).toMatchObject({ status: 'skipped', outcome: 'scriptDisabled' });
+    expect(deleted.ends).toEqual(['complete']);
+    expect(seen).toEqual(['action.skipped']);
     expect(await deleted.action()).toMatchObject({ status: 'skipped', outcome: 'scriptDeleted' });
-    expect(await total(disabled.customer.id)).toBe(0);
+    expect(await total(deleted.customer.id)).toBe(0);
   });
 
   it('run the version in force now, not the one that was when they were queued', async () => {

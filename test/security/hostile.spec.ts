@@ -20,8 +20,11 @@ interface Seen {
   readonly done?: boolean;
 }
 
-/** What a hog may take past its limit, with what a busy test machine adds. */
-const OVERTIME_MS = 100 + 250;
+/**
+ * What a hog may take past its limit here: enough for a test machine that is busy with other suites. That it is ended within
+ * 100 ms is measured where nothing else runs (`npm run bench -- engine`), not asserted.
+ */
+const OVERTIME_MS = 2_000;
 
 async function runAll(engine: string): Promise<Map<string, Seen>> {
   const child = spawn(process.execPath, ['test/security/run-programs.mjs', engine], {

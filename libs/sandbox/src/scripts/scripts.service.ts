@@ -131,7 +131,7 @@ export class ScriptsService {
     return this.setEnabled(tenantId, name, true);
   }
 
-  /** Stops a script: it fires no more, and actions already asked for are skipped when their turn comes. */
+  /** Stops a script: committed writes fire it no more. What was asked for before still runs; `cancel` it where it must not. */
   disable(tenantId: string, name: string): Promise<ScriptDetail> {
     return this.setEnabled(tenantId, name, false);
   }

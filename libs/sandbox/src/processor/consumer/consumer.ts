@@ -10,7 +10,7 @@ import { BridgeServices } from '../bridge/bridge-services.js';
 import { MailSender } from '../mail/mail-sender.js';
 import { SCRIPT_POOL, type ScriptPool } from '../pool/script-pool.js';
 import { backoff } from '../../queue/backoff.js';
-import { deadStatement, goneStatement } from '../results/given-up.js';
+import { deadStatement, deletedStatement } from '../results/given-up.js';
 import { TenantOrders } from '../turns/tenant-orders.js';
 import { type Delivery, TURNS, type Turns } from '../turns/turns.js';
 import { Claim } from './claim.js';
@@ -71,7 +71,7 @@ export class Consumer implements OnApplicationBootstrap {
     try {
       const index = await this.registry.load(lease);
       const script = index.script(job.scriptId);
-      if (!script?.enabled) return await this.skip(lease, delivery, script?.name);
+      if (!script) return await this.skip(lease, delivery);
       const change = job.change ?? (await readAction(lease, job.actionId))?.change;
       if (!change) return { kind: 'complete' };
       const action = runnableAction(this.options, delivery, lease, index, script, change);
@@ -176,11 +176,14 @@ export class Consumer implements OnApplicationBootstrap {
     return true;
   }
 
-  private async skip(lease: TenantLease, delivery: Delivery, name: string | undefined): Promise<DeliveryOutcome> {
+  /** A script that was disabled since still runs what was asked of it before; one that was deleted cannot. */
+  private async skip(lease: TenantLease, delivery: Delivery): Promise<DeliveryOutcome> {
     const { actionId } = delivery.job;
-    const { rowCount } = await lease.sql.query(goneStatement(actionId, name));
-    const reason = name === undefined ? 'the script was deleted' : `the script "${name}" is disabled`;
-    if (rowCount > 0) this.events.emit('action.skipped', { tenantId: lease.tenantId, actionId, reason });
+    const { rowCount } = await lease.sql.query(deletedStatement(actionId));
+    if (rowCount > 0) {
+      this.events.emit('action.skipped', { tenantId: lease.tenantId, actionId, reason: 'the script was deleted' });
+      await this.dispatcher.resume(lease, actionId);
+    }
     return { kind: 'complete' };
   }
 
@@ -210,7 +213,8 @@ export class Consumer implements OnApplicationBootstrap {
     if (attempt.kind !== 'finished') return;
     const { committed, result } = attempt;
     const pending = committed.actions.filter(({ status }) => status === 'pending');
-    if (pending.length > 0) this.dispatcher.dispatch(tenantId, pending);
+    if (committed.parked) this.events.emit('actions.parked', { tenantId, actionIds: pending.map(({ id }) => id) });
+    else if (pending.length > 0) this.dispatcher.dispatch(tenantId, pending);
     for (const { id, status, error } of committed.actions)
       if (status === 'skipped')
         this.events.emit('action.skipped', { tenantId, actionId: id, reason: error?.message ?? '' });

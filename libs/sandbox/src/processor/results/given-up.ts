@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { RunResult, ScriptError } from '../../protocol/run.js';
+import type { RunResult } from '../../protocol/run.js';
 import { finishStatement, skipStatement } from '../../records/execution.statements.js';
 import type { SqlStatement } from '../../tenancy/tenancy.js';
 
@@ -30,18 +30,11 @@ export function deadStatement({ actionId, scriptId, scriptVersion, attempts, res
   });
 }
 
-/** Gives up an action whose script is gone or switched off. */
-export function goneStatement(actionId: string, scriptName: string | undefined): SqlStatement {
-  const error: ScriptError = scriptName
-    ? {
-        name: 'ScriptDisabledError',
-        code: 'SANDBOX_SCRIPT_DISABLED',
-        message: `The script "${scriptName}" was disabled before this action ran.`,
-      }
-    : {
-        name: 'ScriptDeletedError',
-        code: 'SANDBOX_SCRIPT_DELETED',
-        message: 'The script was deleted before this action ran.',
-      };
-  return skipStatement(actionId, scriptName ? 'scriptDisabled' : 'scriptDeleted', error);
+/** Gives up an action whose script was deleted. */
+export function deletedStatement(actionId: string): SqlStatement {
+  return skipStatement(actionId, 'scriptDeleted', {
+    name: 'ScriptDeletedError',
+    code: 'SANDBOX_SCRIPT_DELETED',
+    message: 'The script was deleted before this action ran.',
+  });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { IQueueBackend } from 'bullmq';
 import { MalformedJobError, TurnsStoppedError } from '../../errors/queue.errors.js';
 import type { SandboxEvents } from '../../events/sandbox-events.js';
@@ -132,8 +133,19 @@ export class QueueTurns implements Turns {
     while (!signal.aborted) {
       await this.slots.available();
       if (signal.aborted) return;
-      const tenantIds = await this.queue.ring.take(Math.min(TAKE, this.slots.free), WAIT_MS, signal);
+      const tenantIds = await this.take(signal);
       for (const tenantId of tenantIds) this.track(this.turn(tenantId));
+    }
+  }
+
+  /** Tenants from the ring; none, after a while, as long as the queue cannot even be started. */
+  private async take(signal: AbortSignal): Promise<readonly string[]> {
+    try {
+      return await this.queue.ring.take(Math.min(TAKE, this.slots.free), WAIT_MS, signal);
+    } catch (error) {
+      this.fault(error);
+      await sleep(WAIT_MS, undefined, { signal }).catch(() => {});
+      return [];
     }
   }
 
