@@ -37,6 +37,10 @@ export class ListedQueue {
   }
   asked = 0;
 
+  forTenant(tenantId: string) {
+    return { getCounts: async () => [this.jobs.filter((entry) => entry.tenantId === tenantId).length] };
+  }
+
   async remove(): Promise<void> {}
 
   ids(): string[] {
@@ -127,7 +131,7 @@ export async function openFixture(
   const backend = queue as unknown as QueueBackend;
   const scripts = new ListedScripts(new Set(listening));
   const events = new SandboxEvents();
-  const dispatcher = new QueueDispatcher(backend, tenancy, events);
+  const dispatcher = new QueueDispatcher(backend, tenancy, events, options);
   const capture = new Capture(tenancy, scripts, new Outbox(options, dispatcher, events), events);
   tenancy.onOpen(async ({ sql, dataSource }) => {
     await migrate(sql);

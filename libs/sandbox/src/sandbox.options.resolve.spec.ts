@@ -26,7 +26,7 @@ describe('resolveOptions', () => {
       ceiling: { ...DEFAULT_LIMITS, cpuMs: 300_000 },
       tenantLimits: expect.any(Function),
       capture: { enabled: true },
-      relay: { intervalMs: 1_000, tenantsPerInterval: 50, afterMs: 2_000 },
+      relay: { intervalMs: 1_000, tenantsPerInterval: 50, afterMs: 2_000, backlog: 5_000 },
       processing: {
         enabled: false,
         threads,

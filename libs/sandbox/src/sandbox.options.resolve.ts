@@ -146,12 +146,13 @@ function checkRedisUrl(node: OptionNode): void {
 
 function resolveRelay(node: OptionNode): SandboxOptions['relay'] {
   const given = objectAt(node);
-  assertKnownKeys(node, ['intervalMs', 'tenantsPerInterval', 'afterMs']);
+  assertKnownKeys(node, ['intervalMs', 'tenantsPerInterval', 'afterMs', 'backlog']);
   const at = (key: string): OptionNode => ({ path: `relay.${key}`, value: given[key] });
   return {
     intervalMs: millisecondsAt(at('intervalMs'), 1_000),
     tenantsPerInterval: countAt(at('tenantsPerInterval'), { min: 1, unit: 'tenants' }, 50),
     afterMs: millisecondsAt(at('afterMs'), 2_000),
+    backlog: countAt(at('backlog'), { min: 1, unit: 'actions' }, 5_000),
   };
 }
 

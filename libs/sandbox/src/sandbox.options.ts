@@ -36,6 +36,8 @@ export interface RelayOptions {
   readonly tenantsPerInterval?: number;
   /** Age in milliseconds at which an unfinished action that is not known to the queue is handed over. Default 2,000. */
   readonly afterMs?: number;
+  /** Actions of a tenant that wait in the queue; further ones wait in their rows until there is room. Default 5,000. */
+  readonly backlog?: number;
 }
 
 /** This process serves the queues. */

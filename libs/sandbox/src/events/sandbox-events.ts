@@ -7,6 +7,8 @@ export interface SandboxEventMap {
   'actions.captured': { tenantId: string; actionIds: readonly string[] };
   /** Jobs were added to the tenant's queue. */
   'actions.queued': { tenantId: string; actionIds: readonly string[]; relayed: boolean };
+  /** The tenant's backlog in the queue is full: these wait in their rows, in order, until the relay finds room. */
+  'actions.parked': { tenantId: string; actionIds: readonly string[] };
   /** Adding jobs failed; the relay will try again. */
   'dispatch.failed': { tenantId: string; count: number; error: unknown };
   /** A run begins. */

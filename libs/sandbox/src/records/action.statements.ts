@@ -108,29 +108,64 @@ function insertAction({ change, ...action }: NewAction): ActionStatement {
 }
 
 const COLUMNS = `id, script_id, script_name, script_version, entity, operation, record_id, change, user_id, origin, depth,
-  parent_id, status, outcome, error, finished_at`;
+  parent_id, status, outcome, error, finished_at, parked`;
+
+/** Behind actions that are parked, an action is parked, too: in one snapshot with its insertion. */
+const PARKED = '(select exists (select 1 from sandbox_action where parked and finished_at is null))';
+
+/** One row for all that were inserted. */
+const INSERTED = 'select count(*)::int as count, bool_or(parked) as parked from inserted';
 
 const INSERT_ACTION = `
 insert into sandbox_action (${COLUMNS})
 select $1::uuid, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::jsonb, $9::text, $10::text,
-  $11::integer, $12::uuid, $13::text, $14::text, $15::jsonb, case when $13::text = 'skipped' then now() end
-where txid_current_if_assigned() is not null`;
+  $11::integer, $12::uuid, $13::text, $14::text, $15::jsonb, case when $13::text = 'skipped' then now() end, ${PARKED}
+where txid_current_if_assigned() is not null
+returning 1 as count, parked`;
 
 const INSERT_ALIKE = `
-insert into sandbox_action (id, record_id, change, script_id, script_name, script_version, entity, operation, user_id,
-  origin, depth, parent_id)
-select id, record_id, change, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::text, $9::integer, $10::uuid
+with inserted as (insert into sandbox_action (id, record_id, change, script_id, script_name, script_version, entity, operation, user_id,
+  origin, depth, parent_id, parked)
+select id, record_id, change, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::text, $9::integer, $10::uuid,
+  ${PARKED}
 from json_to_recordset($1::json) as action (id uuid, record_id text, change jsonb)
-where txid_current_if_assigned() is not null`;
+where txid_current_if_assigned() is not null returning parked)
+${INSERTED}`;
 
 const INSERT_ACTIONS = `
-insert into sandbox_action (${COLUMNS})
+with inserted as (insert into sandbox_action (${COLUMNS})
 select id, script_id, script_name, script_version, entity, operation, record_id, change, user_id,
-  origin, depth, parent_id, status, outcome, error, case when status = 'skipped' then now() end
+  origin, depth, parent_id, status, outcome, error, case when status = 'skipped' then now() end, ${PARKED}
 from jsonb_to_recordset($1::jsonb) as action (id uuid, script_id uuid, script_name text, script_version integer,
   entity text, operation text, record_id text, change jsonb, user_id text, origin text, depth integer, parent_id uuid,
   status text, outcome text, error jsonb)
-where txid_current_if_assigned() is not null`;
+where txid_current_if_assigned() is not null returning parked)
+${INSERTED}`;
+
+/** What `insertActions` answers, in one row; no row, or a count of 0, where nothing was inserted. */
+export interface InsertedRow {
+  readonly count: number;
+  /** Whether the actions stay out of the queue until those before them have been handed over. */
+  readonly parked: boolean | null;
+}
+
+/** Keeps actions out of the queue until the relay finds room for them. */
+export function parkActions(actionIds: readonly string[]): ActionStatement {
+  return {
+    name: 'sandbox_park',
+    text: 'update sandbox_action set parked = true where id = any($1::uuid[]) and finished_at is null',
+    values: [actionIds],
+  };
+}
+
+/** The queue has taken actions that were parked. */
+export function unparkActions(actionIds: readonly string[]): ActionStatement {
+  return {
+    name: 'sandbox_unpark',
+    text: 'update sandbox_action set parked = false, queued_at = now() where id = any($1::uuid[]) and parked',
+    values: [actionIds],
+  };
+}
 
 /** Notes that the queue has taken actions, where they are not finished already. */
 export function markQueued(actionIds: readonly string[]): ActionStatement {
@@ -148,9 +183,11 @@ export interface WaitingRow {
   /** Whether it is to be looked at now: see `waitingActions`. */
   readonly due: boolean;
   readonly queued_at: Date | null;
+  /** Whether any action of the tenant is parked. */
+  readonly some_parked: boolean;
 }
 
-const DUE = `(not ${STILL_WAITS} and created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now())
+const DUE = `(not parked and not ${STILL_WAITS} and created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now())
   and (queued_at is null or now() - queued_at > least(greatest($2 * interval '1 millisecond', queued_at - created_at), interval '1 minute')))`;
 
 /**
@@ -161,7 +198,8 @@ const DUE = `(not ${STILL_WAITS} and created_at < now() - $2 * interval '1 milli
 export function waitingActions(afterSeq: string, afterMs: number, limit: number): ActionStatement {
   return {
     name: 'sandbox_waiting_actions',
-    text: `select id, seq, queued_at, ${DUE} as due from sandbox_action a
+    text: `select id, seq, queued_at, ${DUE} as due,
+  ${PARKED} as some_parked from sandbox_action a
 where finished_at is null and status in ('pending', 'queued', 'running') and seq > $1 order by seq limit $3`,
     values: [afterSeq, afterMs, limit],
   };
@@ -181,11 +219,22 @@ export interface JobRow {
   readonly created_at: Date;
 }
 
+const JOB_COLUMNS = 'id, script_id, script_version, entity, operation, record_id, change, user_id, depth, created_at';
+
+/** The first of the parked actions, as jobs. */
+export function parkedActions(limit: number): ActionStatement {
+  return {
+    name: 'sandbox_parked_actions',
+    text: `select ${JOB_COLUMNS} from sandbox_action where parked and finished_at is null order by seq limit $1`,
+    values: [limit],
+  };
+}
+
 /** What jobs are made of, in the order in which the actions were written. */
 export function actionsForJobs(actionIds: readonly string[]): ActionStatement {
   return {
     name: 'sandbox_actions_for_jobs',
-    text: `select id, script_id, script_version, entity, operation, record_id, change, user_id, depth, created_at
+    text: `select ${JOB_COLUMNS}
 from sandbox_action where id = any($1::uuid[]) and finished_at is null order by seq`,
     values: [actionIds],
   };

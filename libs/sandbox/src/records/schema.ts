@@ -116,4 +116,13 @@ create index sandbox_action_waits_for on sandbox_action (waits_for) where waits_
 create index sandbox_action_leased on sandbox_action (lease_until) where lease_until is not null;
 `,
   },
+  {
+    id: 3,
+    name: 'backlog',
+    sql: `
+-- kept out of the queue, which holds enough of the tenant; an action written while there are any is parked behind them
+alter table sandbox_action add column parked boolean not null default false;
+create index sandbox_action_parked on sandbox_action (seq) where parked and finished_at is null;
+`,
+  },
 ];

@@ -78,16 +78,18 @@ export class RunEffects {
     }
   }
 
-  /** Sends the last statements and commits. Rejects with the statement's error after rolling everything back. */
-  async commit(last: readonly SqlStatement[]): Promise<void> {
+  /** Sends the last statements and commits; resolves to their answers. Rejects with the statement's error after rolling everything back. */
+  async commit(last: readonly SqlStatement[]): Promise<readonly unknown[][]> {
     const transaction = await this.open();
+    const answers: unknown[][] = [];
     try {
-      for (const statement of last) await transaction.query(statement);
+      for (const statement of last) answers.push((await transaction.query(statement)).rows);
     } catch (error) {
       await transaction.rollback();
       throw error;
     }
     await transaction.commit();
+    return answers;
   }
 
   /** Undoes everything. Never rejects. */

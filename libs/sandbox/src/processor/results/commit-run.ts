@@ -1,4 +1,4 @@
-import { insertActions } from '../../records/action.statements.js';
+import { insertActions, type InsertedRow } from '../../records/action.statements.js';
 import type { NewAction } from '../../records/action.record.js';
 import { insertEmailsStatement, type NewEmail } from '../../records/email.statements.js';
 import type { Operation } from '../../protocol/change.js';
@@ -35,6 +35,8 @@ export interface CommitRequest {
 export interface Committed {
   /** Actions that the script's own changes asked for. */
   readonly actions: readonly NewAction[];
+  /** Whether they stay out of the queue for now, behind others that do. */
+  readonly parked?: boolean;
   readonly emails: number;
 }
 
@@ -53,12 +55,13 @@ export async function commitRun(request: CommitRequest): Promise<Committed> {
   if (writes.length > 0) await effects.write(writes, (error) => error);
   effects.emails.push(...request.emails);
   const actions = actionsOf(request);
-  await effects.commit([
+  const answers = await effects.commit([
     finishStatement(request.execution),
     ...(actions.length > 0 ? [insertActions(actions)] : []),
     ...mailStatements(request, effects.emails),
   ]);
-  return { actions, emails: effects.emails.length };
+  const inserted = actions.length > 0 ? (answers[1] as InsertedRow[])[0] : undefined;
+  return { actions, parked: inserted?.parked === true, emails: effects.emails.length };
 }
 
 /** Whether some script listens to such a change, and the host lets it fire scripts at all. */

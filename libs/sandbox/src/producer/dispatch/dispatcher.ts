@@ -4,10 +4,12 @@ import { SandboxEvents } from '../../events/sandbox-events.js';
 import type { ActionDispatcher } from '../../queue/action-dispatcher.js';
 import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
 import type { NewAction } from '../../records/action.record.js';
-import type { JobRow } from '../../records/action.statements.js';
+import { type JobRow, parkActions } from '../../records/action.statements.js';
 import { freedBy } from '../../records/order.statements.js';
+import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
 import { TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.js';
+import { Backlog } from './backlog.js';
 import { jobOfAction, jobOfRow } from './job-of-action.js';
 import { QueuedMarks } from './queued-marks.js';
 
@@ -21,6 +23,11 @@ const MOST_WAITING = 10_000;
  * process as the save itself.
  */
 const COALESCE_MS = 4;
+/**
+ * Milliseconds for which a tenant's actions are parked after some were: those that were written just before the others
+ * were marked do not know yet that they come behind them.
+ */
+const PARKING_MS = 500;
 /** Milliseconds for which a tenant counts as in use after its last write. */
 const IN_USE_MS = 30_000;
 
@@ -39,13 +46,17 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
   private readonly lines = new Map<string, Line>();
   private readonly lastUse = new Map<string, number>();
   private readonly lastAdd = new Map<string, number>();
+  private readonly parkingUntil = new Map<string, number>();
+  private readonly backlog: Backlog;
   private readonly marks: QueuedMarks;
 
   constructor(
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
-    @Inject(TENANCY) tenancy: Tenancy,
+    @Inject(TENANCY) private readonly tenancy: Tenancy,
     @Inject(SandboxEvents) private readonly events: SandboxEvents,
+    @Inject(SANDBOX_OPTIONS) { relay }: SandboxOptions,
   ) {
+    this.backlog = new Backlog(backend, relay.backlog);
     this.marks = new QueuedMarks(tenancy, events);
   }
 
@@ -80,6 +91,7 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
       if (at >= since) continue;
       this.lastUse.delete(tenantId);
       this.lastAdd.delete(tenantId);
+      this.parkingUntil.delete(tenantId);
     }
     return [...this.lastUse.keys()];
   }
@@ -113,20 +125,42 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
     this.lines.delete(tenantId);
   }
 
+  /** Adds those that there is room for, and parks the rest. */
   private async add(tenantId: string, batch: readonly NewAction[]): Promise<boolean> {
-    const actionIds = batch.map(({ id }) => id);
-    const createdAt = Date.now();
     try {
-      await this.backend.add(
-        tenantId,
-        batch.map((action) => jobOfAction(action, createdAt)),
-      );
+      const parking = performance.now() < (this.parkingUntil.get(tenantId) ?? 0);
+      const room = parking ? 0 : await this.backlog.take(tenantId, batch.length);
+      await this.addAll(tenantId, batch.slice(0, room));
+      await this.park(tenantId, batch.slice(room));
+      return true;
     } catch (error) {
       this.events.emit('dispatch.failed', { tenantId, count: batch.length, error });
       return false;
     }
+  }
+
+  private async park(tenantId: string, actions: readonly NewAction[]): Promise<void> {
+    if (actions.length === 0) return;
+    const actionIds = actions.map(({ id }) => id);
+    const lease = await this.tenancy.lease(tenantId);
+    try {
+      await lease.sql.query(parkActions(actionIds));
+    } finally {
+      lease.release();
+    }
+    this.parkingUntil.set(tenantId, performance.now() + PARKING_MS);
+    this.events.emit('actions.parked', { tenantId, actionIds });
+  }
+
+  private async addAll(tenantId: string, batch: readonly NewAction[]): Promise<void> {
+    if (batch.length === 0) return;
+    const actionIds = batch.map(({ id }) => id);
+    const createdAt = Date.now();
+    await this.backend.add(
+      tenantId,
+      batch.map((action) => jobOfAction(action, createdAt)),
+    );
     this.events.emit('actions.queued', { tenantId, actionIds, relayed: false });
     this.marks.add(tenantId, actionIds);
-    return true;
   }
 }

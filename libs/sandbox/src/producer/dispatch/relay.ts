@@ -4,6 +4,9 @@ import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
 import {
   actionsForJobs,
   markQueued,
+  parkActions,
+  parkedActions,
+  unparkActions,
   waitingActions,
   type JobRow,
   type WaitingRow,
@@ -11,6 +14,7 @@ import {
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
 import { TENANCY, type SqlClient, type Tenancy } from '../../tenancy/tenancy.js';
+import { Backlog } from './backlog.js';
 import { QueueDispatcher } from './dispatcher.js';
 import { jobOfRow } from './job-of-action.js';
 
@@ -37,6 +41,9 @@ const UNDEFINED_TABLE = '42P01';
 @Injectable()
 export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly looks = new Map<string, number>();
+  /** Tenants with parked actions, which wait for room in the queue. */
+  private readonly parking = new Set<string>();
+  private readonly backlog: Backlog;
   private rotation: string[] = [];
   private nextRoundAt = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -49,7 +56,9 @@ export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(QueueDispatcher) private readonly dispatcher: QueueDispatcher,
     @Inject(SandboxEvents) private readonly events: SandboxEvents,
-  ) {}
+  ) {
+    this.backlog = new Backlog(backend, options.relay.backlog);
+  }
 
   /** Starts the loop, in a process that writes or serves. */
   onApplicationBootstrap(): void {
@@ -68,7 +77,7 @@ export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
    * Never rejects: what fails for one tenant is reported and tried again later.
    */
   async runOnce(): Promise<number> {
-    const inUse = this.dispatcher.tenantsInUse();
+    const inUse = [...new Set([...this.dispatcher.tenantsInUse(), ...this.parking])];
     let found = 0;
     for (const tenantId of inUse) found += (await this.look(tenantId)) ?? 0;
     const until = performance.now() + this.options.relay.intervalMs * ROTATION_SHARE;
@@ -136,6 +145,8 @@ export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
   private async relayFrom(tenantId: string, sql: SqlClient): Promise<number> {
     const head = await this.waiting(sql, '0', HEAD);
     let found = await this.handOver(tenantId, sql, head);
+    if (head[0]?.some_parked) found += await this.handOverParked(tenantId, sql);
+    else this.parking.delete(tenantId);
     if (head.length < HEAD) {
       this.looks.delete(tenantId);
       return found;
@@ -161,12 +172,45 @@ export class Relay implements OnApplicationBootstrap, OnModuleDestroy {
     const ids = due.map(({ id }) => id);
     const known = await this.backend.known(tenantId, ids);
     const lost = due.filter(({ id }) => !known.has(id));
-    if (lost.length > 0) await this.add(tenantId, sql, lost);
-    await sql.query(markQueued(ids));
-    return lost.length;
+    const room = lost.length > 0 ? await this.backlog.room(tenantId) : 0;
+    const parked = lost.slice(room).map(({ id }) => id);
+    if (lost.length > 0) await this.add(tenantId, sql, lost.slice(0, room));
+    if (parked.length > 0) await this.park(tenantId, sql, parked);
+    await sql.query(markQueued(parked.length > 0 ? ids.filter((id) => !parked.includes(id)) : ids));
+    return lost.length - parked.length;
+  }
+
+  private async park(tenantId: string, sql: SqlClient, actionIds: readonly string[]): Promise<void> {
+    await sql.query(parkActions(actionIds));
+    this.parking.add(tenantId);
+    this.events.emit('actions.parked', { tenantId, actionIds });
+  }
+
+  /**
+   * Hands over as many parked actions as there is room for, the oldest first. They are marked behind that: what is written
+   * in between is parked behind them still.
+   */
+  private async handOverParked(tenantId: string, sql: SqlClient): Promise<number> {
+    this.parking.add(tenantId);
+    let handed = 0;
+    for (let room = await this.backlog.room(tenantId); room > 0 && !this.stopped;) {
+      const limit = Math.min(room, PAGE);
+      const { rows } = await sql.query<JobRow>(parkedActions(limit));
+      const actionIds = rows.map(({ id }) => id);
+      if (rows.length > 0) {
+        await this.backend.add(tenantId, rows.map(jobOfRow));
+        await sql.query(unparkActions(actionIds));
+        this.events.emit('actions.queued', { tenantId, actionIds, relayed: true });
+      }
+      handed += rows.length;
+      room -= rows.length;
+      if (rows.length < limit) break;
+    }
+    return handed;
   }
 
   private async add(tenantId: string, sql: SqlClient, lost: readonly WaitingRow[]): Promise<void> {
+    if (lost.length === 0) return;
     const before = lost.filter(({ queued_at: queuedAt }) => queuedAt !== null).map(({ id }) => id);
     // A job may be left of it that is over for BullMQ, though not for us, and would keep the new one out.
     if (before.length > 0) await this.backend.remove(tenantId, before);

@@ -5,7 +5,7 @@ import { OutboxTableMissingError, OutboxWriteError } from '../../errors/capture.
 import { SandboxEvents } from '../../events/sandbox-events.js';
 import { ACTION_DISPATCHER, type ActionDispatcher } from '../../queue/action-dispatcher.js';
 import type { NewAction } from '../../records/action.record.js';
-import { insertActions } from '../../records/action.statements.js';
+import { insertActions, type InsertedRow } from '../../records/action.statements.js';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import type { Change } from '../../protocol/change.js';
 import { planActions, type ChangeOrigin } from '../../scripts/plan-actions.js';
@@ -45,16 +45,15 @@ export class Outbox {
     const actions = changes.flatMap(({ change, origin, index }) => planActions(index, [change], origin, depth));
     if (actions.length === 0) return undefined;
     const { written, ahead } = send(runner, tenantId, actions);
-    const committed = () => written.then(() => this.committed(tenantId, actions));
-    return ahead ? { committed } : { committed, beforeCommit: written };
+    const committed = () => written.then((parked) => this.committed(tenantId, actions, parked));
+    return ahead ? { committed } : { committed, beforeCommit: written.then(() => undefined) };
   }
 
-  private committed(tenantId: string, actions: readonly NewAction[]): void {
-    this.dispatcher.dispatch(
-      tenantId,
-      actions.filter(({ status }) => status === 'pending'),
-    );
+  private committed(tenantId: string, actions: readonly NewAction[], parked: boolean): void {
+    const pending = actions.filter(({ status }) => status === 'pending');
+    if (!parked) this.dispatcher.dispatch(tenantId, pending);
     this.events.emit('actions.captured', { tenantId, actionIds: actions.map(({ id }) => id) });
+    if (parked) this.events.emit('actions.parked', { tenantId, actionIds: pending.map(({ id }) => id) });
     for (const { id, status } of actions) {
       if (status === 'skipped') this.events.emit('action.skipped', { tenantId, actionId: id, reason: 'chainTooDeep' });
     }
@@ -73,7 +72,7 @@ function send(
   runner: QueryRunner,
   tenantId: string,
   actions: readonly NewAction[],
-): { written: Promise<void>; ahead: boolean } {
+): { written: Promise<boolean>; ahead: boolean } {
   const client = (runner as unknown as { databaseConnection: Client }).databaseConnection;
   const ahead = client.pipeline !== undefined;
   if (client.pipeline === false) {
@@ -83,9 +82,11 @@ function send(
   }
   // TypeORM's COMMIT follows without anything to wait for, before the next tick: both leave in one write.
   process.nextTick(holdWrites(client));
-  const written = client.query(insertActions(actions)).then(
-    ({ rowCount }) => {
-      if (rowCount !== actions.length) throw new OutboxWriteError(tenantId, actions.length, rowCount ?? 0);
+  const written = client.query<InsertedRow>(insertActions(actions)).then(
+    ({ rows: [inserted] }) => {
+      if (inserted?.count !== actions.length)
+        throw new OutboxWriteError(tenantId, actions.length, inserted?.count ?? 0);
+      return inserted.parked === true;
     },
     (error: { code?: string }) => {
       throw error.code === UNDEFINED_TABLE ? new OutboxTableMissingError(tenantId, error) : error;
