@@ -43,6 +43,8 @@ export { SandboxEvents, type SandboxEventMap } from './events/sandbox-events.js'
 // Run without Nest
 export { createScriptRunner } from './processor/pool/script-runner.js';
 export type { RunnerBridge, ScriptRun, ScriptRunner, ScriptRunnerOptions } from './processor/pool/script-runner.js';
+export { createScriptCompiler, type ScriptCompilerOptions } from './scripts/compiler/compiler.js';
+export type { CompileRequest, CompileResult, ScriptCompiler } from './scripts/compiler/script-compiler.js';
 
 // Data that crosses
 export type { Change, JsonRecord, Operation } from './protocol/change.js';
