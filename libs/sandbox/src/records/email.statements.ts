@@ -45,8 +45,8 @@ select (mail->>'id')::uuid, $2, $3, mail->'message', mail->>'messageId' from jso
 }
 
 /**
- * Takes mails that are due, so that no other sender takes them for `leaseMs`: longer than a sending may last. A sender
- * that dies leaves them to be taken again then.
+ * Takes mails that are due, so that no other sender takes them for `leaseMs`. A sender that dies leaves them to be taken
+ * again then.
  */
 export function claimEmailsStatement(count: number, leaseMs: number): SqlStatement {
   return {
@@ -58,6 +58,26 @@ where id in (
 )
 returning id, action_id as "actionId", message, message_id as "messageId", attempts`,
     values: [count, leaseMs],
+  };
+}
+
+/** Keeps mails that were taken for another `leaseMs`. */
+export function keepEmailsStatement(ids: readonly string[], leaseMs: number): SqlStatement {
+  return {
+    name: 'sandbox_keep_emails',
+    text: `update sandbox_email set next_attempt_at = now() + $2 * interval '1 millisecond'
+where id = any($1::uuid[]) and status = 'pending'`,
+    values: [ids, leaseMs],
+  };
+}
+
+/** Gives back mails that were taken and not tried: they are due at once. */
+export function giveBackEmailsStatement(ids: readonly string[]): SqlStatement {
+  return {
+    name: 'sandbox_give_back_emails',
+    text: `update sandbox_email set attempts = attempts - 1, next_attempt_at = now()
+where id = any($1::uuid[]) and status = 'pending'`,
+    values: [ids],
   };
 }
 

@@ -1,8 +1,9 @@
+import { once, setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SandboxEvents } from '../../events/sandbox-events.js';
 import {
-  claimEmailsStatement,
   type ClaimedEmail,
   DUE_EMAILS,
   emailFailedStatement,
@@ -12,17 +13,16 @@ import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
 import { type SqlClient, TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.js';
 import { backoff } from '../../queue/backoff.js';
+import { MailBatch } from './mail-batch.js';
 import { type Mailer, mailOptions } from './mailer.js';
 
-/** Mails taken at once. */
-const BATCH = 20;
-/** Milliseconds that a taken mail is nobody else's: longer than a mail server may take. */
-const LEASE_MS = 5 * 60_000;
 /** Attempts at a mail, over about a day. */
 const ATTEMPTS = 30;
 /** First wait in milliseconds; doubles up to an hour. */
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 3_600_000;
+/** Milliseconds that a shutdown waits for the mail that is on its way; one that it gives up on is sent again. */
+const DRAIN_MS = 2_000;
 /** Milliseconds between two looks for mails that a crash or a failure left behind. */
 const SWEEP_MS = 5_000;
 /** Most tenants, and milliseconds, of one sweep's round through the tenants not known to wait. */
@@ -47,7 +47,7 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
   private round: string[] = [];
   private sweeping: Promise<void> | undefined;
   private warned = false;
-  private stopped = false;
+  private readonly stopping = new AbortController();
 
   constructor(
     @Inject(SANDBOX_OPTIONS) private readonly options: SandboxOptions,
@@ -57,17 +57,23 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
+    // Every mail that is on its way listens for the shutdown.
+    setMaxListeners(0, this.stopping.signal);
     this.mailer = await findMailer(this.modules);
     if (!this.options.processing.enabled || !this.mailer) return;
     this.tenancy.onOpen(({ tenantId }) => void setImmediate(() => void this.look(tenantId)));
     SandboxContext.exit(() => this.schedule());
   }
 
-  /** Takes no more mails and waits for those that are on their way. */
+  /** Takes no more mails, gives back those that it holds, and waits for the ones that are on their way, though not long. */
   async onModuleDestroy(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     clearTimeout(this.timer);
     await Promise.all([this.sweeping, ...this.sending.values()]);
+  }
+
+  private get stopped(): boolean {
+    return this.stopping.signal.aborted;
   }
 
   /** There are mails of the tenant. Never throws, never waits. */
@@ -126,7 +132,7 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
       const lease = await this.tenancy.lease(tenantId);
       try {
         this.waiting.delete(tenantId);
-        while (!this.stopped && (await this.sendBatch(lease)) === BATCH);
+        while (!this.stopped && (await this.sendBatch(lease)));
       } finally {
         lease.release();
       }
@@ -135,32 +141,57 @@ export class MailSender implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async sendBatch(lease: TenantLease): Promise<number> {
-    const { rows } = await lease.sql.query<ClaimedEmail>(claimEmailsStatement(BATCH, LEASE_MS));
-    for (const email of rows) await this.send(lease, email);
-    return rows.length;
+  /** Resolves to whether there may be more. */
+  private async sendBatch(lease: TenantLease): Promise<boolean> {
+    const batch = await MailBatch.take(lease.sql);
+    try {
+      for (const email of batch.emails) {
+        if (this.stopped) break;
+        await this.send(lease.tenantId, batch, email);
+      }
+      return batch.full;
+    } finally {
+      await batch.end();
+    }
   }
 
-  private async send(lease: TenantLease, email: ClaimedEmail): Promise<void> {
-    const { tenantId } = lease;
+  private async send(tenantId: string, batch: MailBatch, email: ClaimedEmail): Promise<void> {
     try {
-      await this.mailer?.sendMail(mailOptions(email.message, email.messageId, this.options.email.from));
+      // Given up on, it stays with the batch, which gives it back: another processor sends it again.
+      if (!(await this.handOver(email))) return;
     } catch (error) {
-      await this.failed(lease, email, error);
+      await this.failed(tenantId, batch, email, error);
       return;
     }
-    await lease.sql.query(emailSentStatement(email.id));
+    await batch.settle(email.id, emailSentStatement(email.id));
     this.events.emit('email.sent', { tenantId, emailId: email.id, actionId: email.actionId });
   }
 
-  private async failed(lease: TenantLease, { id, attempts }: ClaimedEmail, error: unknown): Promise<void> {
+  /** Rejects with what the mail server said; false where it had said nothing `DRAIN_MS` into a shutdown. */
+  private async handOver({ message, messageId }: ClaimedEmail): Promise<boolean> {
+    const sending = Promise.resolve(this.mailer?.sendMail(mailOptions(message, messageId, this.options.email.from)));
+    const { signal } = this.stopping;
+    const over = new AbortController();
+    try {
+      const late = once(signal, 'abort', { signal: over.signal }).then(() =>
+        sleep(DRAIN_MS, false, { signal: over.signal }),
+      );
+      late.catch(() => undefined);
+      return await Promise.race([sending.then(() => true), late]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  private async failed(tenantId: string, batch: MailBatch, email: ClaimedEmail, error: unknown): Promise<void> {
+    const { id, attempts } = email;
     const final = attempts >= ATTEMPTS || isPermanent(error);
     const waitMs = final
       ? null
       : Math.min(LONGEST_RETRY_MS, backoff(attempts - 1, FIRST_RETRY_MS) * (attempts > 6 ? 60 : 1));
-    if (!final) this.waiting.add(lease.tenantId);
-    await lease.sql.query(emailFailedStatement(id, String(error).slice(0, 1_000), waitMs));
-    this.events.emit('email.failed', { tenantId: lease.tenantId, emailId: id, error, final });
+    if (!final) this.waiting.add(tenantId);
+    await batch.settle(id, emailFailedStatement(id, String(error).slice(0, 1_000), waitMs));
+    this.events.emit('email.failed', { tenantId, emailId: id, error, final });
   }
 
   private schedule(): void {
