@@ -68,6 +68,8 @@ function databaseName(tenantId: string): string {
 /** Runs `work` on a connection of its own; closing it also gives back session locks. */
 async function connected(url: string, work: (client: Client) => Promise<void>): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  // Without a listener, a server that goes down between two statements ends the process.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await work(client);

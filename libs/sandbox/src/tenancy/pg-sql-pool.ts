@@ -1,10 +1,13 @@
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { holdWrites } from './pg-wire.js';
+import { guardPool } from './guard-pool.js';
 import type { SqlConnection, SqlPool, SqlResult, SqlStatement } from './tenancy.js';
 
 /** The library's way to a database over the `pg` pool that a TypeORM DataSource owns. */
 export class PgSqlPool implements SqlPool {
-  constructor(private readonly pool: Pool) {}
+  constructor(private readonly pool: Pool) {
+    guardPool(pool);
+  }
 
   async query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<SqlResult<Row>> {
     return resultOf<Row>(await this.pool.query(configOf(statement)));

@@ -1,7 +1,8 @@
 import { PostgresConnection, PostgresQueueBackend, Queue, type IQueueBackend, type PgPoolConfig } from 'bullmq';
-import type { PoolConfig } from 'pg';
+import type { Pool, PoolConfig } from 'pg';
 import { InvalidQueueOptionError, QueueUnavailableError } from '../../errors/queue.errors.js';
 import type { ActionJob } from '../../protocol/job.js';
+import { guardPool } from '../../tenancy/guard-pool.js';
 import { assertTenantId } from '../../tenancy/tenant-id.js';
 import { MAX_LEN_EVENTS, MAX_STALLED_COUNT, resolveTiming, type QueueTiming } from '../defaults.js';
 import { jobEntry } from '../job-entry.js';
@@ -96,6 +97,7 @@ class TenantQueuesOnPostgres implements QueueBackend {
     if (this.parts) return;
     const connection = new PostgresConnection(this.config);
     connection.on('error', () => {});
+    guardPool(connection.pool as unknown as Pool);
     const root = new PostgresQueueBackend(connection, 'root', this.backendOptions());
     root.on('error', () => {});
     try {
