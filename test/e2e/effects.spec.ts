@@ -513,6 +513,25 @@ describe('effects', () => {
     expect(await rows('select status from sandbox_action')).toEqual([{ status: 'failed' }]);
   });
 
+  it('of a run that the database keeps waiting all that time are undone, and it is no failure of the script', async () => {
+    const held = await fixture.lease.sql.connect();
+    try {
+      await held.query({ text: 'begin' });
+      await held.query({ text: 'update customer set vip = true' });
+      const outcome = await run(
+        `const write = { op: 'update', entity: 'customer', id: $ANN, values: { name: 'x' } };
+         for (let tries = 0; tries < 5; tries++) try { context.execute([write])[0].affected } catch {}`,
+        true,
+        { limits: { transactionMs: 400 } },
+      );
+      expect(outcome).toMatchObject({ kind: 'fault', error: { code: 'SANDBOX_DATABASE_STALLED' } });
+      expect(await rows('select status from sandbox_action')).toEqual([{ status: 'pending' }]);
+    } finally {
+      await held.query({ text: 'rollback' });
+      held.release();
+    }
+  });
+
   it.each([true, false])(
     'wait for a lock no longer than the transaction may, and the script is told (waiting: %p)',
     async (deferred) => {

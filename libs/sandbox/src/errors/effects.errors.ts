@@ -18,6 +18,20 @@ export class LeaseHeldError extends SandboxError {
   }
 }
 
+/**
+ * The run's transaction was open longer than `limits.transactionMs`, most of that time waiting for the database: a link
+ * that stalls, a server that is overloaded, a lock. Not the script's doing: the run is repeated.
+ */
+export class DatabaseStalledError extends SandboxError {
+  readonly code = 'SANDBOX_DATABASE_STALLED';
+  constructor(ms: number) {
+    super(
+      `The run's transaction was open for more than ${ms} ms (transactionMs), most of them waiting for the database. It is rolled back, and the run is repeated.`,
+      { ms },
+    );
+  }
+}
+
 /** The run's transaction was open longer than `limits.transactionMs`, and was rolled back. */
 export class TransactionTimeoutError extends SandboxError {
   readonly code = 'SANDBOX_TRANSACTION_TIMEOUT';

@@ -1,5 +1,5 @@
 import { HostFaultError, LimitExceededError, ScriptFacingError } from '../../errors/bridge.errors.js';
-import { TransactionTimeoutError } from '../../errors/effects.errors.js';
+import { DatabaseStalledError, TransactionTimeoutError } from '../../errors/effects.errors.js';
 import type { BridgeFailure } from '../../protocol/bridge-call.js';
 import type { EntityEntry } from '../../scripts/entity-catalog.js';
 import { judgeDatabaseError } from '../effects/database-error.js';
@@ -36,6 +36,7 @@ export function translate(
 ): ScriptFacingError | RunFaultSignal {
   if (error instanceof ScriptFacingError || error instanceof RunFaultSignal) return error;
   if (error instanceof TransactionTimeoutError) return new RunFaultSignal({ kind: 'expired', error });
+  if (error instanceof DatabaseStalledError) return new RunFaultSignal({ kind: 'infrastructure', error });
   const verdict = judgeDatabaseError(error, entry);
   if (verdict.kind === 'refused') return verdict.error;
   if (verdict.kind === 'conflict') return new RunFaultSignal({ kind: 'conflict', error });

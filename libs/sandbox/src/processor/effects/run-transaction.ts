@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import { TransactionTimeoutError } from '../../errors/effects.errors.js';
+import { DatabaseStalledError, TransactionTimeoutError } from '../../errors/effects.errors.js';
 import type { Limits } from '../../protocol/limits.js';
 import type { SqlResult, SqlStatement } from '../../tenancy/tenancy.js';
 import { markTransaction } from '../../tenancy/transaction-marks.js';
@@ -14,11 +14,15 @@ interface StatementClient {
  * EntityManager, whose connection also takes our own named statements.
  *
  *   open ──commit/rollback──► ended
- *     └──transactionMs over──► expired      rolled back at once; every later use throws TransactionTimeoutError
+ *     ├──transactionMs over──► expired      rolled back at once; every later use throws TransactionTimeoutError
+ *     └──the same, and the database took most of the time──► stalled      closed; DatabaseStalledError
  */
 export class RunTransaction {
-  private state: 'open' | 'expired' | 'ended' = 'open';
+  private state: 'open' | 'expired' | 'stalled' | 'ended' = 'open';
   private hasSavepoint = false;
+  /** Milliseconds that answered statements took, and since when one is not answered. */
+  private waitedMs = 0;
+  private waitingSince: number | undefined;
   private readonly timer: NodeJS.Timeout;
 
   private constructor(
@@ -56,7 +60,7 @@ export class RunTransaction {
   /** Sends one statement. */
   async query(statement: SqlStatement): Promise<SqlResult> {
     this.assertOpen();
-    const { rows, rowCount } = await this.client.query(statement);
+    const { rows, rowCount } = await this.timed(() => this.client.query(statement));
     return { rows, rowCount: rowCount ?? 0 };
   }
 
@@ -75,9 +79,10 @@ export class RunTransaction {
     try {
       return await work();
     } catch (error) {
-      if (this.state === 'open') await this.client.query({ text: 'rollback to savepoint sandbox_call' });
+      if (this.state === 'open') await this.query({ text: 'rollback to savepoint sandbox_call' });
       forget();
-      throw this.expired ? new TransactionTimeoutError(this.transactionMs) : error;
+      this.assertInTime();
+      throw error;
     }
   }
 
@@ -85,7 +90,7 @@ export class RunTransaction {
   async commit(): Promise<void> {
     this.assertOpen();
     try {
-      await this.runner.commitTransaction();
+      await this.timed(() => this.runner.commitTransaction());
       this.end();
       await this.runner.release();
     } catch (error) {
@@ -101,10 +106,24 @@ export class RunTransaction {
     await abandon(this.runner);
   }
 
+  /** What the database did not answer in time is no fault of the script's; a rollback would not be answered either. */
   private expire(): void {
     if (this.state !== 'open') return;
-    this.state = 'expired';
-    void abandon(this.runner);
+    const waiting = this.waitingSince === undefined ? 0 : performance.now() - this.waitingSince;
+    const stalled = this.waitedMs + waiting > this.transactionMs / 2;
+    this.state = stalled ? 'stalled' : 'expired';
+    void (stalled ? close(this.runner, new DatabaseStalledError(this.transactionMs)) : abandon(this.runner));
+  }
+
+  private async timed<T>(statement: () => Promise<T>): Promise<T> {
+    const since = performance.now();
+    this.waitingSince = since;
+    try {
+      return await statement();
+    } finally {
+      this.waitedMs += performance.now() - since;
+      this.waitingSince = undefined;
+    }
   }
 
   private end(): void {
@@ -113,7 +132,13 @@ export class RunTransaction {
   }
 
   private assertOpen(): void {
+    this.assertInTime();
     if (this.state !== 'open') throw new TransactionTimeoutError(this.transactionMs);
+  }
+
+  private assertInTime(): void {
+    if (this.state === 'stalled') throw new DatabaseStalledError(this.transactionMs);
+    if (this.state === 'expired') throw new TransactionTimeoutError(this.transactionMs);
   }
 }
 
@@ -124,9 +149,14 @@ async function abandon(runner: QueryRunner): Promise<void> {
     if (runner.isTransactionActive) await runner.rollbackTransaction();
     await runner.release();
   } catch (error) {
-    const closable = runner as QueryRunner & { releasePostgresConnection?(error: unknown): Promise<void> };
-    await closable.releasePostgresConnection?.(error).catch(() => undefined);
+    await close(runner, error);
   }
+}
+
+/** Closes the connection: the server rolls back, and what still waits for an answer is rejected. */
+async function close(runner: QueryRunner, error: unknown): Promise<void> {
+  const closable = runner as QueryRunner & { releasePostgresConnection?(error: unknown): Promise<void> };
+  await closable.releasePostgresConnection?.(error).catch(() => undefined);
 }
 
 /** Milliseconds that a statement waits for a lock: half of what it may take. */
