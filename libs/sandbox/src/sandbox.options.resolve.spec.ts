@@ -32,6 +32,8 @@ describe('resolveOptions', () => {
         threads,
         concurrency: 2 * threads,
         tenantConcurrency: 16,
+        tenantWeight: expect.any(Function),
+        tenantRate: expect.any(Function),
         order: 'tenant',
         attempts: 10,
         backoffMs: 250,
@@ -91,6 +93,11 @@ describe('resolveOptions', () => {
     [{ processing: { enabled: 1 } }, 'processing.enabled: expected true or false, got 1'],
     [{ processing: { threads: 0 } }, 'processing.threads: expected a whole number of threads, at least 1, got 0'],
     [{ processing: { thread: 2 } }, /^processing\.thread: there is no such option; did you mean "threads"\?/],
+    [{ processing: { tenantWeight: 2 } }, /^processing\.tenantWeight: expected a function, got 2$/],
+    [
+      { processing: { tenantRates: () => undefined } },
+      /^processing\.tenantRates: there is no such option; did you mean "tenantRate"\?/,
+    ],
     [
       { processing: { order: 'tenants' } },
       /^processing\.order: expected one of "tenant", "record", "none" \(did you mean "tenant"\?\), got "tenants"$/,

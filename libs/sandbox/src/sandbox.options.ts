@@ -40,6 +40,13 @@ export interface RelayOptions {
   readonly backlog?: number;
 }
 
+/** At most `max` actions begin per `durationMs`, over all processes. */
+export interface TenantRate {
+  /** Whole number, at least 1. */
+  readonly max: number;
+  readonly durationMs: number;
+}
+
 /** This process serves the queues. */
 export interface ProcessingOptions {
   /** Default false. */
@@ -50,6 +57,10 @@ export interface ProcessingOptions {
   readonly concurrency?: number;
   /** Runs in flight per tenant, over all processes, where `order` or a script's own order lets them run side by side. Default 16. */
   readonly tenantConcurrency?: number;
+  /** A tenant of weight 2 has turns twice as long while others wait. Above 0; anything else counts as 1, the default. */
+  readonly tenantWeight?: (tenantId: string) => number;
+  /** A tenant's rate limit, over all processes. Default none; what makes no sense is reported and counts as none. */
+  readonly tenantRate?: (tenantId: string) => TenantRate | undefined;
   /** Of scripts that name none. Default `tenant`: one at a time, in commit order. */
   readonly order?: Order;
   /** Attempts at an action that the infrastructure failed. Default 10. */

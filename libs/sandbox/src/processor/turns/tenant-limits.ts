@@ -46,6 +46,7 @@ export class TenantLimits {
     const same = known?.text === text;
     if (same && (known.repeated || performance.now() - known.at < REPEAT_MS)) return;
     this.written.set(backend, { text, at: performance.now(), repeated: same });
+    if (known && 'max' in JSON.parse(known.text) && !('max' in limits)) await this.lift(tenantId, backend);
     const writing = backend.setQueueMeta(limits);
     // Redis serves one connection's commands in order; only PostgreSQL's pool needs the answer first.
     if (this.queue.kind === 'postgres') await writing;
@@ -66,6 +67,11 @@ export class TenantLimits {
   async begun(tenantId: string, backend: IQueueBackend): Promise<void> {
     if (!this.onHold.delete(tenantId) || this.options.tenantRate(tenantId)) return;
     await backend.removeQueueMetaFields(['max', 'duration']);
+  }
+
+  /** The tenant has no rate limit any more; a hold stays. */
+  private async lift(tenantId: string, backend: IQueueBackend): Promise<void> {
+    if (!this.onHold.has(tenantId)) await backend.removeQueueMetaFields(['max', 'duration']);
   }
 
   private of(tenantId: string): Record<string, number> {

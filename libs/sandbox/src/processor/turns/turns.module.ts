@@ -3,6 +3,7 @@ import { SandboxEvents } from '../../events/sandbox-events.js';
 import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { TENANCY, type Tenancy } from '../../tenancy/tenancy.js';
+import { HostLimits } from './host-limits.js';
 import { QueueTurns } from './queue-turns.js';
 import { TenantOrders } from './tenant-orders.js';
 import { TURNS, type Turns } from './turns.js';
@@ -20,17 +21,21 @@ import { TURNS, type Turns } from './turns.js';
         tenancy: Tenancy,
         events: SandboxEvents,
         orders: TenantOrders,
-      ): Turns =>
-        new QueueTurns(
+      ): Turns => {
+        const limits = new HostLimits(processing, events);
+        return new QueueTurns(
           queue,
           {
             concurrency: processing.concurrency,
             prepare: (tenantId) => orders.prepare(tenantId),
             tenantConcurrency: (tenantId) => orders.concurrency(tenantId),
+            tenantWeight: (tenantId) => limits.weight(tenantId),
+            tenantRate: (tenantId) => limits.rate(tenantId),
             tenants: () => tenancy.tenants(),
           },
           events,
-        ),
+        );
+      },
     },
   ],
   exports: [TURNS, TenantOrders],

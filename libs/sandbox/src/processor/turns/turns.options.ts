@@ -1,10 +1,5 @@
 import { QUEUE_TIMING } from '../../queue/defaults.js';
-
-/** At most `max` jobs begin per `durationMs`, over all processes. */
-export interface TenantRate {
-  readonly max: number;
-  readonly durationMs: number;
-}
+import type { TenantRate } from '../../sandbox.options.js';
 
 /** What `QueueTurns` takes. Functions are asked at every turn of the tenant, so that a changed answer takes effect. */
 export interface TurnsOptions {
