@@ -112,7 +112,9 @@ function stackMethods(app: INestApplicationContext, acme: string, globex: string
     },
     createCustomer: (tenantId: string, name = 'Ada') =>
       tenants.run(tenantId, { userId: 'ann' }, (source) =>
-        source.getRepository(Customer).save({ name, email: `${name.toLowerCase().replaceAll(' ', '.')}@example.test` } as Customer),
+        source
+          .getRepository(Customer)
+          .save({ name, email: `${name.toLowerCase().replaceAll(' ', '.')}@example.test` } as Customer),
       ),
     createOrder: (tenantId: string, customer: Customer, amount: string) =>
       tenants.run(tenantId, { userId: 'ann' }, (source) =>
