@@ -34,13 +34,13 @@ describe('the script compiler', () => {
   });
 
   it('ends a source that takes too long, and serves the next one', async () => {
-    const impatient = createScriptCompiler({ timeoutMs: 50 });
+    const impatient = createScriptCompiler({ timeoutMs: 700 });
     await impatient.compile(request('1'));
-    const slow = `${'a?(b):c=>'.repeat(12)}${'x = { a: [1, 2, 3] };\n'.repeat(400_000)}`;
+    const slow = `${'a?(b):c=>'.repeat(12)}${'x = { a: [1, 2, 3] };\n'.repeat(2_000_000)}`;
     const [bomb, innocent] = await Promise.all([impatient.compile(request(slow)), impatient.compile(request('2'))]);
     expect(bomb).toMatchObject({
       ok: false,
-      error: { name: 'SyntaxError', message: expect.stringContaining('longer than 50 ms') },
+      error: { name: 'SyntaxError', message: expect.stringContaining('longer than 700 ms') },
     });
     expect(innocent.ok).toBe(true);
     await impatient.close();
