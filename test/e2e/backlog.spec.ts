@@ -39,7 +39,7 @@ describe('a full backlog', () => {
 
   it('parks what comes on top, behind what is parked already, and hands it over in order', async () => {
     const source = `context.probe.at({ group: 'all', label: context.record.name, ms: 1 })`;
-    await two.scripts.deploy(two.tenantId, { name: 'all', source, entity: 'customer', on: ['create'] });
+    await two.deploy({ name: 'all', source, entity: 'customer', on: ['create'] });
     await turns().pause(two.tenantId);
     await save(0, 30);
     for (let n = 0; n < 30; n += 1) await save(0, 1);

@@ -17,7 +17,7 @@ describe('order', () => {
   afterAll(() => two?.close());
 
   const deploy = (name: string, source: string, more: object) =>
-    two.scripts.deploy(two.tenantId, { name, source, entity: 'customer', on: ['create'], ...more });
+    two.deploy({ name, source, entity: 'customer', on: ['create'], ...more });
   const create = (name: string) =>
     two.tenants.run(two.tenantId, {}, (source) =>
       source.getRepository(Customer).save({ name, email: `${randomUUID()}@example.test` } as Customer),
@@ -115,7 +115,7 @@ describe('order of the module', () => {
     const two = await startProcessors({ processing: { order: 'record' } });
     try {
       const source = `context.probe.at({ group: 'all', label: context.record.customerId + ' ' + context.record.amount, ms: 150 })`;
-      await two.scripts.deploy(two.tenantId, { name: 'all', source, entity: 'order', on: ['create'] });
+      await two.deploy({ name: 'all', source, entity: 'order', on: ['create'] });
       await two.tenants.run(two.tenantId, {}, async (source) => {
         const customer = await source
           .getRepository(Customer)

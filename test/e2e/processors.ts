@@ -14,6 +14,9 @@ import {
 } from 'nestjs-sandbox';
 import { Client } from 'pg';
 import { ensureTenantDatabase, tenantDataSourceOptions } from 'shop';
+import type { DeployRequest } from '../../libs/sandbox/src/scripts/deploy-request.js';
+import { SCRIPT_REGISTRY, type ScriptRegistry } from '../../libs/sandbox/src/scripts/script-registry.js';
+import { TENANCY, type Tenancy } from '../../libs/sandbox/src/tenancy/tenancy.js';
 import { until } from '../support/processes.mjs';
 
 /** A run, as `Probe` saw it; `from` and `to` count what happened in this process. */
@@ -66,6 +69,8 @@ export interface Processors {
   readonly scripts: ScriptsService;
   readonly tenants: TenantDataSources;
   sql<Row = Record<string, unknown>>(text: string): Promise<Row[]>;
+  /** Deploys a script, and resolves once every process has it. */
+  deploy(request: DeployRequest): Promise<void>;
   /** Resolves once no action is unfinished. */
   settled(): Promise<void>;
   close(): Promise<void>;
@@ -90,6 +95,10 @@ export async function startProcessors(module: Partial<SandboxModuleOptions> = {}
     tenants,
     scripts: first.get(ScriptsService),
     sql,
+    deploy: async (request) => {
+      const { version } = await first.get(ScriptsService).deploy(tenantId, request);
+      for (const app of apps) await until(async () => (await versionIn(app, tenantId, request.name)) === version);
+    },
     settled: async () => {
       const open = async () => (await sql('select 1 from sandbox_action where finished_at is null')).length;
       await until(async () => (await open()) === 0, { what: 'all actions to finish', timeoutMs: 40_000 });
@@ -102,6 +111,12 @@ export async function startProcessors(module: Partial<SandboxModuleOptions> = {}
       await client.end();
     },
   };
+}
+
+async function versionIn(app: INestApplicationContext, tenantId: string, name: string): Promise<number | undefined> {
+  await using lease = await app.get<Tenancy>(TENANCY, { strict: false }).lease(tenantId);
+  const { scripts } = await app.get<ScriptRegistry>(SCRIPT_REGISTRY, { strict: false }).load(lease);
+  return scripts.find((script) => script.name === name && script.enabled)?.version;
 }
 
 function startOne(run: string, tenantId: string, log: Log, n: number, module: Partial<SandboxModuleOptions>) {

@@ -98,6 +98,7 @@ export class Fixture {
     const dispatcher: ActionDispatcher = {
       dispatch: (_tenantId, actions) => void dispatched.push(...actions),
       resume: () => Promise.resolve(),
+      later: () => Promise.resolve(),
     };
     const backend = createRedisQueueBackend({
       connection: { url: process.env.TEST_REDIS_URL as string },

@@ -17,7 +17,7 @@ describe('processing.tenantRate', () => {
     const push = two.log.runs.push.bind(two.log.runs);
     two.log.runs.push = (...runs) => (times.push(Date.now()), push(...runs));
     const source = `context.probe.at({ group: 'all', label: context.record.name, ms: 1 })`;
-    await two.scripts.deploy(two.tenantId, { name: 'all', source, entity: 'customer', on: ['create'] });
+    await two.deploy({ name: 'all', source, entity: 'customer', on: ['create'] });
     await two.tenants.run(two.tenantId, {}, (source) =>
       source
         .getRepository(Customer)

@@ -17,6 +17,14 @@ const WITHOUT_CLASS = {
   SANDBOX_CHAIN_TOO_DEEP: ['action', 'Scripts fired scripts more than `limits.depth` deep: the action was skipped.'],
   SANDBOX_CHECK_VIOLATION: ['script', 'A value breaks a check constraint of the table.'],
   SANDBOX_DATABASE_REFUSED: ['script', 'The database refused a write for another reason in the data.'],
+  SANDBOX_DEBOUNCED: [
+    'action',
+    'A newer action with the same key came within `debounce.delayMs`: this one was skipped.',
+  ],
+  SANDBOX_DEDUPLICATED: [
+    'action',
+    'An action with the same key came first, within `dedupe.windowMs`: this one was skipped.',
+  ],
   SANDBOX_EXCLUSION_VIOLATION: ['script', 'The record collides with another one (exclusion constraint).'],
   SANDBOX_FOREIGN_KEY_VIOLATION: [
     'script',

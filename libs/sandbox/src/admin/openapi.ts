@@ -20,11 +20,32 @@ const LIMITS = {
   ),
 };
 
+const KEY = {
+  type: 'array' as const,
+  items: { type: 'string' as const },
+  minItems: 1,
+  maxItems: 10,
+  description: 'Fields of the record; default: its id',
+};
+const MS = { type: 'integer' as const, minimum: 1, description: 'Milliseconds, up to 30 days' };
+const gate = (description: string, properties: object, required: readonly string[]) => ({
+  type: 'object' as const,
+  description: `${description}. One of dedupe, debounce and throttle`,
+  properties: { ...properties },
+  required: [...required],
+});
+
 const DEFINITION = {
   entity: ENTITY,
   on: { type: 'array' as const, items: OPERATION, minItems: 1 },
   when: record('A condition on the change: { changed: [names], record: where, prevRecord: where }'),
   order: { type: 'string' as const, enum: ['tenant', 'record', 'none'] },
+  dedupe: gate('First wins within the window', { key: KEY, windowMs: MS }, ['windowMs']),
+  debounce: gate('Last wins, after the delay', { key: KEY, delayMs: MS }, ['delayMs']),
+  throttle: gate('So many begin in a window, the rest wait', { limit: { type: 'integer', minimum: 1 }, windowMs: MS }, [
+    'limit',
+    'windowMs',
+  ]),
   engine: ENGINE,
   limits: LIMITS,
   retries: { type: 'integer' as const, minimum: 0, maximum: 20, default: 0 },

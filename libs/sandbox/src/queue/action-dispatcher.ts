@@ -1,3 +1,4 @@
+import type { ActionJob } from '../protocol/job.js';
 import type { NewAction } from '../records/action.record.js';
 import type { TenantLease } from '../tenancy/tenancy.js';
 
@@ -10,6 +11,8 @@ export interface ActionDispatcher {
    * Call after it ended, or stepped aside. Never rejects; what cannot be handed over now, the relay finds.
    */
   resume(lease: TenantLease, actionId: string): Promise<void>;
+  /** Hands a job over once more, to be delivered in `delayMs`. Never rejects; the relay finds what could not be. */
+  later(tenantId: string, job: ActionJob, delayMs: number): Promise<void>;
 }
 
 /** Injection token of the `ActionDispatcher`. */

@@ -17,6 +17,10 @@ export interface NewAction {
   readonly origin: 'app' | 'script';
   readonly depth: number;
   readonly parentId: string | null;
+  /** What the script's `dedupe`, `debounce` or `throttle` goes by; left out where it has none. */
+  readonly gateKey?: string;
+  /** Milliseconds until it may run, of a script with `debounce`. */
+  readonly delayMs?: number;
   /** `skipped` for a change that came too deep in a chain of scripts, else `pending`. */
   readonly status: 'pending' | 'skipped';
   readonly outcome?: string;

@@ -23,8 +23,9 @@ function toJsonb(value: unknown): string {
  */
 export function insertActions(actions: readonly NewAction[]): ActionStatement {
   const [first] = actions;
-  if (first && actions.length === 1) return insertAction(first);
-  if (first && actions.every((action) => sameButRecord(action, first))) return insertAlike(actions, first);
+  const gated = actions.some(({ gateKey }) => gateKey !== undefined);
+  if (first && actions.length === 1 && !gated) return insertAction(first);
+  if (first && !gated && actions.every((action) => sameButRecord(action, first))) return insertAlike(actions, first);
   const rows = actions.map(({ change, ...action }) => ({
     id: action.id,
     script_id: action.scriptId,
@@ -41,6 +42,8 @@ export function insertActions(actions: readonly NewAction[]): ActionStatement {
     status: action.status,
     outcome: action.outcome ?? null,
     error: action.error ?? null,
+    gate_key: action.gateKey ?? null,
+    delay_ms: action.delayMs ?? null,
   }));
   return { name: 'sandbox_insert_actions', text: INSERT_ACTIONS, values: [toJsonb(rows)] };
 }
@@ -133,12 +136,13 @@ where txid_current_if_assigned() is not null returning parked)
 ${INSERTED}`;
 
 const INSERT_ACTIONS = `
-with inserted as (insert into sandbox_action (${COLUMNS})
+with inserted as (insert into sandbox_action (${COLUMNS}, gate_key, due_at)
 select id, script_id, script_name, script_version, entity, operation, record_id, change, user_id,
-  origin, depth, parent_id, status, outcome, error, case when status = 'skipped' then now() end, ${PARKED}
+  origin, depth, parent_id, status, outcome, error, case when status = 'skipped' then now() end, ${PARKED}, gate_key,
+  now() + delay_ms * interval '1 millisecond'
 from jsonb_to_recordset($1::jsonb) as action (id uuid, script_id uuid, script_name text, script_version integer,
   entity text, operation text, record_id text, change jsonb, user_id text, origin text, depth integer, parent_id uuid,
-  status text, outcome text, error jsonb)
+  status text, outcome text, error jsonb, gate_key text, delay_ms float8)
 where txid_current_if_assigned() is not null returning parked)
 ${INSERTED}`;
 
@@ -187,7 +191,7 @@ export interface WaitingRow {
   readonly some_parked: boolean;
 }
 
-const DUE = `(not parked and not ${STILL_WAITS} and created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now())
+const DUE = `(not parked and (due_at is null or due_at < now()) and not ${STILL_WAITS} and created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now())
   and (queued_at is null or now() - queued_at > least(greatest($2 * interval '1 millisecond', queued_at - created_at), interval '1 minute')))`;
 
 /**

@@ -44,7 +44,8 @@ export function claimInOrder(actionId: string, leaseMs: number, { apart, sameRec
   where id = $1 and finished_at is null and (lease_until is null or lease_until < now())
 ), blocker as materialized (
   select me.id as action_id, coalesce(
-    (select b.id from sandbox_action b where b.finished_at is null and b.seq < me.seq and ${CONFLICTS}
+    (select b.id from sandbox_action b where b.finished_at is null and b.seq < me.seq
+       and (b.due_at is null or b.due_at <= now()) and ${CONFLICTS}
      order by b.seq desc limit 1),
     (select b.id from sandbox_action b where b.finished_at is null and b.lease_until > now() and b.seq > me.seq and ${CONFLICTS}
      limit 1)) as id
@@ -62,7 +63,7 @@ returning a.attempt, a.waits_for`,
 
 /** Whether action `a` still waits: the other is unfinished, and either comes first or is at work. */
 export const STILL_WAITS = `exists (select 1 from sandbox_action b where b.id = a.waits_for and b.finished_at is null
-  and (b.seq < a.seq or b.lease_until > now()))`;
+  and (b.seq < a.seq and (b.due_at is null or b.due_at <= now()) or b.lease_until > now()))`;
 
 /**
  * The jobs (`JobRow`) of actions that need not wait any more: those that waited for this one, and this one itself. Asked

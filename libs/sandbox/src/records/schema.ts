@@ -125,4 +125,14 @@ alter table sandbox_action add column parked boolean not null default false;
 create index sandbox_action_parked on sandbox_action (seq) where parked and finished_at is null;
 `,
   },
+  {
+    id: 4,
+    name: 'gates',
+    sql: `
+-- what dedupe, debounce and throttle go by; see gate.statements
+alter table sandbox_action add column gate_key text, add column admitted_at timestamptz, add column due_at timestamptz;
+create index sandbox_action_gate on sandbox_action (script_id, gate_key, seq) where gate_key is not null;
+create index sandbox_action_admitted on sandbox_action (script_id, gate_key, admitted_at) where admitted_at is not null;
+`,
+  },
 ];

@@ -13,6 +13,7 @@ import { InvalidOptionError } from '../errors/options.errors.js';
 import type { SandboxOptions } from '../sandbox.options.js';
 import { checkLimits } from '../sandbox.options.resolve.js';
 import { checkCondition } from './check-condition.js';
+import { checkGates } from './check-gates.js';
 import type { EntityCatalog, EntityEntry } from './entity-catalog.js';
 import type { Order, ScriptDefinition } from './script.js';
 
@@ -45,6 +46,9 @@ const KEYS: readonly (keyof DeployRequest)[] = [
   'on',
   'when',
   'order',
+  'dedupe',
+  'debounce',
+  'throttle',
   'engine',
   'limits',
   'retries',
@@ -71,6 +75,7 @@ export function checkDeploy(request: DeployRequest, catalog: EntityCatalog, opti
       on: checkOperations(given.on, entry),
       when: checkCondition(given.when, entry),
       order: choice('order', given.order, ORDERS),
+      ...checkGates(given, entry),
       engine: checkEngine(given.engine),
       limits: checkScriptLimits(given.limits, options),
       retries: checkRetries(given.retries),

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Change } from '../protocol/change.js';
 import type { NewAction } from '../records/action.record.js';
+import { gateKeyOf } from './gate-key.js';
 import type { ScriptVersion } from './script.js';
 import type { TriggerIndex } from './script-registry.js';
 
@@ -34,6 +35,7 @@ function planAction(script: ScriptVersion, change: Change, origin: ChangeOrigin,
     scriptVersion: script.version,
     change,
     ...origin,
+    ...gateOf(script, change),
   };
   if (origin.depth < depthLimit) return { ...action, status: 'pending' };
   const message = `The change of ${change.entity} ${change.recordId} came at depth ${origin.depth} of a chain of scripts; the limit is ${depthLimit}. Script "${script.name}" was not run.`;
@@ -43,4 +45,10 @@ function planAction(script: ScriptVersion, change: Change, origin: ChangeOrigin,
     outcome: 'chainTooDeep',
     error: { name: 'ChainTooDeepError', message, code: 'SANDBOX_CHAIN_TOO_DEEP' },
   };
+}
+
+function gateOf(script: ScriptVersion, change: Change): Pick<NewAction, 'gateKey' | 'delayMs'> {
+  const gateKey = gateKeyOf(script, change);
+  if (gateKey === undefined) return {};
+  return script.debounce ? { gateKey, delayMs: script.debounce.delayMs } : { gateKey };
 }

@@ -14,6 +14,7 @@ import { deadStatement, deletedStatement } from '../results/given-up.js';
 import { TenantOrders } from '../turns/tenant-orders.js';
 import { type Delivery, TURNS, type Turns } from '../turns/turns.js';
 import { Claim } from './claim.js';
+import { type HeldBack, passGate } from './gate.js';
 import { attemptAction, type AttemptOutcome, type RunnableAction, type RunPorts } from './run-attempt.js';
 import { readAction, runnableAction } from './runnable-action.js';
 
@@ -25,7 +26,10 @@ const LEASED_MS = 5_000;
 const ORDER_LEASE_MS = 15_000;
 
 /** How a delivery ended: as the last attempt did, or without one. */
-type DeliveryOutcome = AttemptOutcome | { readonly kind: 'complete' | 'leased' | 'waits' };
+type DeliveryOutcome =
+  | AttemptOutcome
+  | { readonly kind: 'later'; readonly delayMs: number }
+  | { readonly kind: 'complete' | 'leased' | 'waits' };
 
 /**
  * The life of a job: a turn hands it over, it is run with the script in force now, what came of it is kept once, it goes.
@@ -72,6 +76,9 @@ export class Consumer implements OnApplicationBootstrap {
       const index = await this.registry.load(lease);
       const script = index.script(job.scriptId);
       if (!script) return await this.skip(lease, delivery);
+      const ordered = (script.order ?? this.options.processing.order) !== 'none';
+      const gate = await passGate(lease, job.actionId, script, ordered);
+      if (gate && gate.kind !== 'run') return await this.heldBack(lease, delivery, gate);
       const change = job.change ?? (await readAction(lease, job.actionId))?.change;
       if (!change) return { kind: 'complete' };
       const action = runnableAction(this.options, delivery, lease, index, script, change);
@@ -81,6 +88,16 @@ export class Consumer implements OnApplicationBootstrap {
     } finally {
       lease.release();
     }
+  }
+
+  /** The script's gate does not let the action run, or not now. */
+  private async heldBack(lease: TenantLease, delivery: Delivery, gate: HeldBack): Promise<DeliveryOutcome> {
+    const { actionId } = delivery.job;
+    if (gate.kind === 'superseded') return await this.superseded(lease, delivery);
+    if (gate.kind === 'skip')
+      this.events.emit('action.skipped', { tenantId: lease.tenantId, actionId, reason: gate.reason });
+    await this.dispatcher.resume(lease, actionId);
+    return gate.kind === 'wait' ? { kind: 'later', delayMs: gate.delayMs } : { kind: 'complete' };
   }
 
   /** A run that has to keep apart from others: claims its action first, and lets those behind it go when it is over. */
@@ -121,6 +138,10 @@ export class Consumer implements OnApplicationBootstrap {
       case 'complete':
       case 'superseded':
         return void (await delivery.complete());
+      case 'later':
+        // The job goes, and comes back: waiting in its place it would keep the tenant's others waiting.
+        await delivery.complete();
+        return await this.dispatcher.later(delivery.tenantId, delivery.job, outcome.delayMs);
       case 'waits':
         return await this.stepAside(delivery);
       case 'cancelled':

@@ -1,6 +1,7 @@
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { SandboxEvents } from '../../events/sandbox-events.js';
+import type { ActionJob } from '../../protocol/job.js';
 import type { ActionDispatcher } from '../../queue/action-dispatcher.js';
 import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
 import type { NewAction } from '../../records/action.record.js';
@@ -81,6 +82,14 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
       this.events.emit('actions.queued', { tenantId, actionIds: rows.map(({ id }) => id), relayed: false });
     } catch (error) {
       this.events.emit('background.error', { where: 'resume', tenantId, error });
+    }
+  }
+
+  async later(tenantId: string, job: ActionJob, delayMs: number): Promise<void> {
+    try {
+      await this.backend.add(tenantId, [{ job, delayMs }]);
+    } catch (error) {
+      this.events.emit('background.error', { where: 'later', tenantId, error });
     }
   }
 

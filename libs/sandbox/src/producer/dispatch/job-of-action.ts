@@ -8,8 +8,9 @@ const MOST_CHANGE_BYTES = 32 * 1024;
 
 /** The job of an action that was committed just now. */
 export function jobOfAction(action: NewAction, createdAt: number): NewJob {
-  const { id, scriptId, scriptVersion, userId, depth, change } = action;
-  return { job: withChange({ actionId: id, scriptId, scriptVersion, userId, depth, createdAt }, change) };
+  const { id, scriptId, scriptVersion, userId, depth, change, delayMs } = action;
+  const job = withChange({ actionId: id, scriptId, scriptVersion, userId, depth, createdAt }, change);
+  return delayMs === undefined ? { job } : { job, delayMs };
 }
 
 /** The job of an action that was read back. */
