@@ -24,7 +24,7 @@ export type MessageKind = (typeof MESSAGE)[keyof typeof MESSAGE];
 /** One end of a mailbox. */
 export type MailboxEnd = 'pool' | 'thread';
 
-const HEADER_WORDS = 8;
+const HEADER_WORDS = 10;
 const SEQUENCE = { pool: 0, thread: 1 } as const;
 const KIND = { pool: 2, thread: 3 } as const;
 const LENGTH = { pool: 4, thread: 5 } as const;
@@ -34,6 +34,8 @@ const THROUGH_PORT = -1;
 const SPENT = 6;
 /** When the script last went on, in milliseconds of the shared clock; 0 while it does not run. */
 const RESUMED_AT = 7;
+/** The number of the run that each end's latest message is about. */
+const RUN = { pool: 8, thread: 9 } as const;
 
 /** A clock that threads of one process share: whole milliseconds, never 0, starting anew every 12 days. */
 function sharedClock(): number {
@@ -44,8 +46,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * Shared memory through which a pool and one of its threads exchange texts, strictly in turns. Layout: 8 words (sequence,
- * kind and length of each end's latest message; the thread's CPU clock), then the text as UTF-8.
+ * Shared memory through which a pool and one of its threads exchange texts, strictly in turns. Layout: 10 words (sequence,
+ * kind and length of each end's latest message; the thread's CPU clock; the run each is about), then the text as UTF-8.
  *
  * Whoever waits re-checks the sequence number after every wake: a notify can wake a waiter that registered only after the
  * value had changed, and what it would read then is its own old message.
@@ -54,6 +56,7 @@ export class Mailbox {
   readonly buffer: SharedArrayBuffer;
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
+  private speaking = 0;
 
   constructor(buffer = new SharedArrayBuffer(64 * 1024)) {
     this.buffer = buffer;
@@ -78,6 +81,7 @@ export class Mailbox {
     }
     this.words[KIND[from]] = kind;
     this.words[LENGTH[from]] = length;
+    Atomics.store(this.words, RUN[from], this.speaking);
     Atomics.add(this.words, SEQUENCE[from], 1);
     Atomics.notify(this.words, SEQUENCE[from]);
   }
@@ -98,6 +102,16 @@ export class Mailbox {
     const length = this.words[LENGTH[from]] as number;
     if (length === THROUGH_PORT) return undefined;
     return decoder.decode(this.bytes.subarray(0, Math.min(Math.max(length, 0), this.bytes.length)));
+  }
+
+  /** The number of the run that the latest message of an end is about; 0 before the first. To be read before the text. */
+  run(end: MailboxEnd): number {
+    return Atomics.load(this.words, RUN[end]);
+  }
+
+  /** Says of which run the next messages of this end are: what a thread sends about an earlier one is none of the next's. */
+  speakOf(run: number): void {
+    this.speaking = run;
   }
 
   /** Blocks the calling thread until an end has sent another message than the `seen` ones. */

@@ -13,8 +13,8 @@ export interface ThreadData {
 }
 
 /**
- * What a thread posts through its port besides: `null` says "look into the mailbox", a string is the text of the mailbox's
- * message that did not fit.
+ * What a thread posts through its port besides: `null` says "look into the mailbox", `[run, text]` is the text of the
+ * mailbox's message that did not fit, and the run it is about.
  */
 export const PORT = {
   /** Idle again, after a result that said `settles`. */

@@ -17,11 +17,13 @@ const mailbox = new Mailbox(data.mailbox);
 const engines = new Map<EngineId, ScriptEngine>();
 const scripts = new Map<string, CompiledScript>();
 let seen = 0;
+/** The number of the present run, or of the latest. */
+let serving = 0;
 
 function send(kind: MessageKind, text = ''): void {
   let whole: string | undefined;
   mailbox.send('thread', kind, text, (large) => (whole = large));
-  port.postMessage(whole ?? null);
+  port.postMessage(whole === undefined ? null : [serving, whole]);
 }
 
 /** Blocks until the pool has sent the next message. */
@@ -160,7 +162,10 @@ async function main(): Promise<void> {
   send(MESSAGE.ready);
   for (;;) {
     const { kind, text } = receive();
-    if (kind === MESSAGE.run) await serve(text);
+    if (kind !== MESSAGE.run) continue;
+    serving = mailbox.run('pool');
+    mailbox.speakOf(serving);
+    await serve(text);
   }
 }
 

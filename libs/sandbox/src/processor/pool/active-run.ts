@@ -56,6 +56,8 @@ export class ActiveRun {
   private verdict: Verdict | undefined;
   private spentMs = 0;
   ended = false;
+  /** A thread has refused it already: once is that thread's doing, twice is its own. */
+  handedBack = false;
 
   constructor(
     readonly request: PoolRun,

@@ -19,12 +19,18 @@ export type ThreadState = 'starting' | 'idle' | 'running' | 'settling' | 'gone';
 export interface ThreadListener {
   /** Ready for a run. */
   onIdle(thread: PoolThread): void;
+  /** A run that the thread has not begun, and will not. */
+  onUnserved(run: ActiveRun): void;
   /** Gone; `started` says whether it was ever ready. */
   onGone(thread: PoolThread, started: boolean): void;
 }
 
 /** A thread that neither a heap nor a recursion takes the process down with; the engines have limits of their own. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
+/** Looks at the deadlines, one every 10 ms, that a message may stay unread: longer, and the thread only pretends. */
+const UNREAD_LOOKS = 100;
+/** Milliseconds a thread may clean up behind a result. */
+const SETTLE_MS = 20_000;
 /** Script hashes a pool remembers of a thread; a thread remembers 512. */
 const KNOWN_SCRIPTS = 400;
 
@@ -37,6 +43,13 @@ export class PoolThread implements RunLink {
   private readonly known = new Set<string>();
   private run: ActiveRun | undefined;
   private seen = 0;
+  private unread = 0;
+  private resent = false;
+  /** Whether the thread has said anything about its present run. */
+  private heard = false;
+  /** Names the present run; a copy of what the mailbox says, which the thread can write to. */
+  private number = 0;
+  private settlingSince = 0;
   private started = false;
   private outOfMemory = false;
 
@@ -75,6 +88,10 @@ export class PoolThread implements RunLink {
   begin(run: ActiveRun): void {
     this.state = 'running';
     this.run = run;
+    this.resent = false;
+    this.heard = false;
+    this.number = newNumber();
+    this.mailbox.speakOf(this.number);
     run.begin(this);
     this.sendRun(run, this.known.has(run.request.script.hash));
   }
@@ -82,7 +99,9 @@ export class PoolThread implements RunLink {
   /** Ends what is past its deadline; called every few milliseconds while the thread has a run. */
   check(now: number): void {
     // a message that has not been read yet: the thread is not computing, this process was busy
-    if (this.mailbox.sequence('thread') !== this.seen) return;
+    this.unread = this.mailbox.sequence('thread') === this.seen ? 0 : this.unread + 1;
+    if (this.unread > 0 && this.unread < UNREAD_LOOKS) return;
+    if (this.state === 'settling' && now - this.settlingSince > SETTLE_MS) return this.leave();
     this.run?.check(now, this.mailbox.spentMs());
   }
 
@@ -105,6 +124,12 @@ export class PoolThread implements RunLink {
     this.send(MESSAGE.run, `${headerOf(request)}\n${known ? '' : JSON.stringify(script.code)}\n${input}`);
   }
 
+  /** Once a run: what was just sent cannot be unknown. */
+  private resend(run: ActiveRun): void {
+    this.resent = true;
+    this.sendRun(run, false);
+  }
+
   private remember(hash: string): void {
     this.known.delete(hash);
     this.known.add(hash);
@@ -118,20 +143,40 @@ export class PoolThread implements RunLink {
 
   private receive(message: unknown): void {
     if (this.state === 'gone') return;
-    if (message === PORT.idle) return this.becomeIdle();
-    if (message === PORT.replace) return this.leave();
+    if (message === PORT.idle || message === PORT.replace) return this.settled(message);
     const sequence = this.mailbox.sequence('thread');
     if (sequence === this.seen) return;
+    const about = this.mailbox.run('thread');
+    const text = this.mailbox.text('thread') ?? textThroughPort(message, about);
+    // that of an earlier message, or of none: the text of this one is still on its way
+    if (text === undefined) return;
     this.seen = sequence;
-    const text = typeof message === 'string' ? message : this.mailbox.text('thread');
-    this.take(this.mailbox.kind('thread'), text ?? '');
+    if (this.run && about !== this.number) return this.handBack(this.run);
+    this.heard = true;
+    this.take(this.mailbox.kind('thread'), text);
+  }
+
+  /** A message about an earlier run, which is over: such a thread is of no more use, and its run is another one's. */
+  private handBack(run: ActiveRun): void {
+    if (this.heard || run.handedBack) return this.fault(new Error('a message about another run'));
+    this.run = undefined;
+    run.handedBack = true;
+    this.listener.onUnserved(run);
+    this.leave();
+  }
+
+  /** Only a thread that is cleaning up has anything to say here: its run would be lost. */
+  private settled(message: unknown): void {
+    if (this.state !== 'settling') return;
+    if (message === PORT.idle) this.becomeIdle();
+    else this.leave();
   }
 
   private take(kind: number, text: string): void {
     const { run } = this;
     if (kind === MESSAGE.ready && this.state === 'starting') return this.becomeIdle();
     if (kind === MESSAGE.call && run) return run.takeCall(text);
-    if (kind === MESSAGE.unknown && run) return this.sendRun(run, false);
+    if (kind === MESSAGE.unknown && run && !this.resent) return this.resend(run);
     if (kind === MESSAGE.result && run) return this.takeResult(run, text);
     this.fault(new Error(kind === MESSAGE.fault ? text : 'an unexpected message'));
   }
@@ -140,8 +185,9 @@ export class PoolThread implements RunLink {
     const report = run.takeResult(text);
     if (!report) return this.leave();
     this.run = undefined;
-    if (report.settles) this.state = 'settling';
-    else this.becomeIdle();
+    if (!report.settles) return this.becomeIdle();
+    this.state = 'settling';
+    this.settlingSince = performance.now();
   }
 
   private becomeIdle(): void {
@@ -168,6 +214,17 @@ export class PoolThread implements RunLink {
     } else run?.fail('internalError', { name: 'Error', message: 'The thread of this run came to an end.' });
     this.listener.onGone(this, this.started);
   }
+}
+
+/** A text that did not fit into the mailbox, if it is of that run. */
+function textThroughPort(message: unknown, run: number): string | undefined {
+  if (!Array.isArray(message) || message[0] !== run) return undefined;
+  return typeof message[1] === 'string' ? message[1] : undefined;
+}
+
+/** Names a run to its thread: never 0, and not to be foretold from what the thread was told before. */
+function newNumber(): number {
+  return Math.floor(Math.random() * 0x7ffffffe) + 1;
 }
 
 interface KnownHeader extends Pick<PoolRun, 'limits' | 'methods' | 'pureMethods' | 'deferred'> {

@@ -93,6 +93,12 @@ export class ThreadPool implements ScriptPool, ThreadListener {
     this.afterChange();
   }
 
+  onUnserved(run: ActiveRun): void {
+    const thread = this.takeIdle(run.request.script.hash);
+    if (thread) thread.begin(run);
+    else this.waiting.unshift(run);
+  }
+
   onGone(thread: PoolThread, started: boolean): void {
     this.threads.delete(thread);
     const at = this.idle.indexOf(thread);

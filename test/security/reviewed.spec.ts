@@ -1,0 +1,36 @@
+// What a review of the wire found: one case each.
+import { parseCall, parseResult } from '../../libs/sandbox/src/processor/pool/wire.js';
+
+const callWith = (argument: string): string => `{"method":"query","args":[${argument}],"deferred":[]}`;
+
+function timeOf(text: string): number {
+  const startedAt = performance.now();
+  parseCall(text);
+  return performance.now() - startedAt;
+}
+
+const fastest = (text: string): number => Math.min(timeOf(text), timeOf(text), timeOf(text));
+
+describe('what a guest sends', () => {
+  it.each([
+    ['plain', '{"a":[{"b":{"__proto__":{"polluted":1},"c":2}}]}'],
+    ['escaped', '{"a":[{"b":{"\\u005f_proto__":{"polluted":1},"c":2}}]}'],
+    ['escaped in capitals', '{"a":[{"b":{"\\u005F_pr\\u006Fto_\\u005F":{"polluted":1},"c":2}}]}'],
+  ])('loses its %s keys named __proto__, however deep', (_how, argument) => {
+    expect(JSON.stringify(parseCall(callWith(argument))?.args)).toBe('[{"a":[{"b":{"c":2}}]}]');
+  });
+
+  it('does not keep the host busy for long by naming __proto__ beside a million numbers', () => {
+    const numbers = `[${'0,'.repeat(1_000_000)}0]`;
+    expect(fastest(callWith(`${numbers},"__proto__"`))).toBeLessThan(10 * fastest(callWith(`${numbers},"other"`)) + 50);
+  });
+
+  it('cannot ask for more time or memory than there is', () => {
+    const report = '{"outcome":"exception","cpuMs":1e308,"retryAfterMs":1e300,"peakMemoryBytes":-1,"logs":[]}';
+    expect(parseResult(`${report}\n\n`)?.report).toMatchObject({
+      cpuMs: 2 ** 31 - 1,
+      retryAfterMs: 2 ** 31 - 1,
+      peakMemoryBytes: 0,
+    });
+  });
+});
