@@ -7,6 +7,7 @@ import {
   UnsupportedDriverError,
 } from '../errors/tenant.errors.js';
 import { withColdConnection } from './cold-connection.js';
+import { guardDataSource } from './guard-pool.js';
 import { PgSqlPool } from './pg-sql-pool.js';
 import type { SqlClient, SqlPool, Tenancy, TenantLease } from './tenancy.js';
 import { assertTenantId } from './tenant-id.js';
@@ -126,6 +127,7 @@ class DatabasePerTenant implements Tenancy {
     const dataSource = new DataSource(await this.optionsOf(tenantId));
     this.tenantIds.set(dataSource, tenantId);
     owned.add(dataSource);
+    guardDataSource(dataSource);
     try {
       await dataSource.initialize();
       const sql = new PgSqlPool((dataSource.driver as unknown as { master: Pool }).master);

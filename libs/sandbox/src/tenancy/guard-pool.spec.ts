@@ -1,5 +1,6 @@
 import { Pool } from 'pg';
-import { guardPool } from './guard-pool.js';
+import { DataSource } from 'typeorm';
+import { guardDataSource, guardPool } from './guard-pool.js';
 
 const connectionString = process.env.TEST_DATABASE_URL as string;
 
@@ -32,6 +33,20 @@ describe('a guarded pool', () => {
     const client = await pool.connect();
     expect(client.listenerCount('error')).toBe(1);
     client.release();
+  });
+
+  it('is what a DataSource has from its first connection on, whoever else uses pg', async () => {
+    const dataSource = new DataSource({ type: 'postgres', url: connectionString, poolSize: 1 });
+    guardDataSource(dataSource);
+    await dataSource.initialize();
+    const { master } = dataSource.driver as unknown as { master: Pool };
+    const client = await master.connect();
+    expect(client.listenerCount('error')).toBe(1);
+    client.release();
+    await dataSource.destroy();
+    const ours = await pool.connect();
+    expect(ours.listenerCount('error')).toBe(0);
+    ours.release();
   });
 
   /** Checks a client out and lets it fail at once; resolves to the attempt. */

@@ -1,4 +1,5 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, PoolConfig } from 'pg';
+import type { DataSource } from 'typeorm';
 
 const guardedPools = new WeakSet<Pool>();
 const guardedClients = new WeakSet<PoolClient>();
@@ -20,4 +21,18 @@ export function guardPool(pool: Pool): void {
     guardedClients.add(client);
     client.on('error', ignore);
   });
+}
+
+/** Guards the pools that a DataSource is going to make, from their first connection on. To be called before `initialize()`. */
+export function guardDataSource(dataSource: DataSource): void {
+  const driver = dataSource.driver as unknown as { postgres?: { Pool: new (options: PoolConfig) => Pool } };
+  if (!driver.postgres) return;
+  class GuardedPool extends driver.postgres.Pool {
+    constructor(options: PoolConfig) {
+      super(options);
+      guardPool(this);
+    }
+  }
+  // What TypeORM loaded may be the module that everybody shares: it stays as it is.
+  driver.postgres = Object.create(driver.postgres, { Pool: { value: GuardedPool } }) as { Pool: typeof GuardedPool };
 }
