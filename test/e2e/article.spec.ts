@@ -1,5 +1,5 @@
 // The article the project started from, point by point: what it promises works here, and what it got wrong does not
-// happen. Points 7 and 26 are open in parts: docs/article.md says which and why.
+// happen. docs/article.md has the table; points 26 and 28 are open in parts.
 import { Injectable } from '@nestjs/common';
 import { BridgeMethod, BridgeService, createScriptRunner, type ScriptRunner } from 'nestjs-sandbox';
 import { startStack, type Stack } from './stack.js';
