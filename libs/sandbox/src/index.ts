@@ -11,6 +11,7 @@ export type {
   RelayOptions,
   SandboxModuleOptions,
   SandboxOptions,
+  TenantRate,
 } from './sandbox.options.js';
 export { databasePerTenant, type DatabasePerTenantOptions } from './tenancy/database-per-tenant.js';
 export { DEFAULT_LIMITS, type Limits } from './protocol/limits.js';
@@ -32,7 +33,15 @@ export { ScriptsService, type CheckReport, type CheckRequest, type DryRun } from
 export type { DryRunChange, DryRunReport } from './scripts/dry-runner.js';
 export type { DeployRequest } from './scripts/deploy-request.js';
 export type { DeployedScript, ScriptDetail, ScriptSummary, ScriptVersionDetail } from './scripts/script-views.js';
-export type { Order, ScriptDefinition, ScriptVersion, TriggerCondition } from './scripts/script.js';
+export type {
+  Debounce,
+  Dedupe,
+  Order,
+  ScriptDefinition,
+  ScriptVersion,
+  Throttle,
+  TriggerCondition,
+} from './scripts/script.js';
 
 // Operate
 export { ActionsService, type ActionPage, type ActionQuery } from './actions/actions.service.js';

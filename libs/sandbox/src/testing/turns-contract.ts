@@ -241,7 +241,7 @@ const ORDER: ContractRule<TurnsFixture>[] = [
       turns(backend, options).start(async (delivery) => {
         log.push(`${delivery.job.actionId}/${delivery.attemptsMade}`);
         const again = delivery.job.actionId === 'a0' && delivery.attemptsMade === 0;
-        await (again ? delivery.retry(200) : delivery.complete());
+        await (again ? delivery.retry(1_500) : delivery.complete());
       });
       assert.ok(await eventually(() => log.length === 5), `${log.length} of 5 deliveries`);
       assert.equal(log.at(-1), 'a0/1');
