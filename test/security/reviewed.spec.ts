@@ -1,4 +1,5 @@
 // What a review of the wire found: one case each.
+import { createScriptRunner, type ScriptRunner } from '../../libs/sandbox/src/processor/pool/script-runner.js';
 import { parseCall, parseResult } from '../../libs/sandbox/src/processor/pool/wire.js';
 
 const callWith = (argument: string): string => `{"method":"query","args":[${argument}],"deferred":[]}`;
@@ -32,5 +33,22 @@ describe('what a guest sends', () => {
       retryAfterMs: 2 ** 31 - 1,
       peakMemoryBytes: 0,
     });
+  });
+});
+
+describe('what a guest calls on js-interpreter', () => {
+  let runner: ScriptRunner;
+  beforeAll(async () => (runner = await createScriptRunner({ engine: 'js-interpreter', threads: 1 })));
+  afterAll(() => runner.close());
+
+  it.each([
+    '__classPrivateFieldSet(1, 1, 1, "f", 1)',
+    '__spreadArray(undefined, [1])',
+    '__makeTemplateObject(1, 2)',
+    '__assign(1, { a: 1 })',
+    '__awaiter(1, 2, 3, 4)',
+  ])('fails as the script it is: %s', async (source) => {
+    const { outcome } = await runner.run({ tenantId: 'acme', source });
+    expect(['ok', 'exception', 'syntaxError']).toContain(outcome);
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { BridgeCall, BridgeReply } from '../../protocol/bridge-call.js';
 import type { RawError } from '../../protocol/raw-error.js';
 import type { Outcome } from '../../protocol/run.js';
@@ -7,13 +8,15 @@ import { refusal } from './wire.js';
 
 /** A call that the host was asked, kept so that the run can be repeated. */
 interface AskedCall {
+  /** SHA-256 of the call: the arguments themselves may be megabytes. */
   readonly call: string;
   readonly reply: Promise<BridgeReply>;
 }
 
 /**
  * A run in a child process. It keeps the answers to its calls: should the child die of another run, this one is repeated,
- * and gets the same answers to the same calls without the host being asked, or acting, a second time.
+ * and gets the same answers to the same calls without the host being asked, or acting, a second time. Answers that come to
+ * more than `KEPT_CHARACTERS` are not kept; such a run is repeated from outside.
  */
 export class ProcessRun {
   readonly result: Promise<PoolResult>;
@@ -24,6 +27,8 @@ export class ProcessRun {
   /** How many calls the present attempt has made. */
   private calls = 0;
   private attempt = 0;
+  private kept = 0;
+  private forgetful = false;
 
   constructor(
     readonly id: number,
@@ -41,9 +46,7 @@ export class ProcessRun {
   /** Answers a call of the present attempt; `undefined` where the attempt is over by then. */
   async answer(call: BridgeCall): Promise<BridgeReply | undefined> {
     const { attempt } = this;
-    const text = JSON.stringify(call);
-    const asked = (this.asked[this.calls++] ??= { call: text, reply: this.ask(call) });
-    const reply = asked.call === text ? await asked.reply : CHANGED;
+    const reply = this.forgetful ? await this.answerOnce(call) : await this.answerAgain(call);
     return attempt === this.attempt ? reply : undefined;
   }
 
@@ -58,12 +61,45 @@ export class ProcessRun {
     this.end({ outcome, error, logs: [], deferred: [], usage: { cpuMs: 0, wallMs, waitMs: 0, calls: 0 } });
   }
 
+  private async answerAgain(call: BridgeCall): Promise<BridgeReply> {
+    const digest = createHash('sha256').update(JSON.stringify(call)).digest('base64');
+    const known = this.asked[this.calls++];
+    if (known) return known.call === digest ? await known.reply : CHANGED;
+    const reply = this.ask(call);
+    this.asked.push({ call: digest, reply });
+    this.keep(await reply);
+    return reply;
+  }
+
+  private async answerOnce(call: BridgeCall): Promise<BridgeReply> {
+    return this.attempt === 0 ? await this.ask(call) : CHANGED;
+  }
+
+  private keep(reply: BridgeReply): void {
+    this.kept += characters(reply);
+    if (this.kept <= KEPT_CHARACTERS) return;
+    this.forgetful = true;
+    this.asked.length = 0;
+  }
+
   private async ask(call: BridgeCall): Promise<BridgeReply> {
     try {
       return await this.request.onCall(call, this.controller.signal);
     } catch {
       return refusal('SANDBOX_BRIDGE', 'The host could not answer this call.');
     }
+  }
+}
+
+/** Characters of answers kept of one run: 500 answers of a megabyte would be most of a processor's memory. */
+const KEPT_CHARACTERS = 8 * 1024 * 1024;
+
+/** The size of an answer as JSON; one that is no JSON is refused later, and counts as nothing here. */
+function characters(reply: BridgeReply): number {
+  try {
+    return JSON.stringify(reply).length;
+  } catch {
+    return 0;
   }
 }
 

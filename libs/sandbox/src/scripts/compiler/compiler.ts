@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { CompiledScript } from '../../protocol/script.js';
 import { COMPILER_VERSION } from './compile-script.js';
 import { CompilerThread } from './compiler-thread.js';
 import type { CompileRequest, CompileResult, ScriptCompiler } from './script-compiler.js';
@@ -27,8 +28,13 @@ export function scriptHash({ engine, language, source }: CompileRequest): string
     .digest('hex');
 }
 
+/** Bytes of compiled scripts kept: 100 KiB of the worst source make 7 MB of positions. */
+const KEPT_BYTES = 64 * 1024 * 1024;
+
 class CachingCompiler implements ScriptCompiler {
   private readonly cache = new Map<string, Promise<CompileResult>>();
+  private readonly weights = new Map<string, number>();
+  private weight = 0;
 
   constructor(
     private readonly thread: CompilerThread,
@@ -41,7 +47,7 @@ class CachingCompiler implements ScriptCompiler {
     this.cache.delete(hash);
     const result = known ?? this.compileNew(request, hash);
     this.cache.set(hash, result);
-    if (this.cache.size > this.cacheSize) this.cache.delete(this.cache.keys().next().value!);
+    this.shrink();
     return result;
   }
 
@@ -52,11 +58,43 @@ class CachingCompiler implements ScriptCompiler {
   private async compileNew(request: CompileRequest, hash: string): Promise<CompileResult> {
     try {
       const { result, retry } = await this.thread.compile(request);
-      if (retry) this.cache.delete(hash);
-      return result.ok ? { ok: true, script: { ...result.script, hash } } : result;
+      if (retry) this.forget(hash);
+      if (!result.ok) return result;
+      const script = { ...result.script, hash };
+      this.weigh(hash, script);
+      return { ok: true, script };
     } catch (error) {
-      this.cache.delete(hash);
+      this.forget(hash);
       throw error;
     }
   }
+
+  private weigh(hash: string, script: CompiledScript): void {
+    if (!this.cache.has(hash)) return;
+    const weight = weightOf(script);
+    this.weights.set(hash, weight);
+    this.weight += weight;
+    this.shrink();
+  }
+
+  private forget(hash: string): void {
+    this.cache.delete(hash);
+    this.weight -= this.weights.get(hash) ?? 0;
+    this.weights.delete(hash);
+  }
+
+  /** Drops what was used longest ago; the newest stays. */
+  private shrink(): void {
+    for (const oldest of this.cache.keys()) {
+      if (this.cache.size === 1 || (this.cache.size <= this.cacheSize && this.weight <= KEPT_BYTES)) return;
+      this.forget(oldest);
+    }
+  }
+}
+
+/** Roughly the bytes a compiled script holds: text, and an array of two numbers for each insertion. */
+function weightOf({ code, positions }: CompiledScript): number {
+  return (
+    2 * code.length + (positions.kind === 'insertions' ? 100 * positions.insertions.length : positions.mappings.length)
+  );
 }

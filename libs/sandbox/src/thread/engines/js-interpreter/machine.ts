@@ -240,6 +240,8 @@ export function caught(thrown: unknown): GuestThrow {
   if (thrown instanceof GuestThrow) return thrown;
   if (thrown instanceof RangeError && /call stack/.test(thrown.message))
     return new GuestThrow(makeError('RangeError', 'Maximum call stack size exceeded'));
+  // A library function was handed something it cannot work on: the script's fault, never ours.
+  if (thrown instanceof TypeError) return new GuestThrow(makeError('TypeError', 'Not possible with such a value'));
   throw thrown;
 }
 
