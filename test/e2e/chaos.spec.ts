@@ -1,5 +1,5 @@
 // A short, fixed run of the crash harness (test/chaos) with the queues on Redis and on PostgreSQL. For a long one with
-// another seed: npm run chaos -- --minutes 10
+// another seed, and the time a graceful stop takes: npm run chaos -- --minutes 10
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { onExit } from '../support/processes.mjs';
@@ -22,7 +22,7 @@ beforeAll(() => ensureBuilt(), 180_000);
 
 describe('Whatever is killed, cut, stalled, restarted and flushed meanwhile,', () => {
   it.each([
-    ['redis', '4', '--graceful'],
+    ['redis', '4', '--no-graceful'],
     ['postgres', '2', '--no-graceful'],
   ])(
     'every action takes effect once, and its mail leaves (queues on %s)',
