@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { IQueueBackend } from 'bullmq';
 import { JobLockLostError } from '../../errors/queue.errors.js';
 import { isNotHeld, readFetched, type ClaimedJob, type Fetched } from './claimed-job.js';
@@ -18,6 +19,26 @@ export interface HeldJobHost {
   hold(delayMs: number): Promise<void>;
   /** The tenant's next job could not be read by BullMQ; its lock has this token. */
   unreadable(token: string): Promise<void>;
+}
+
+/** Milliseconds for which an end is tried again: a connection that was cut is there again long before, the lock as well. */
+const INSIST_MS = 5_000;
+const FIRST_PAUSE_MS = 50;
+
+/**
+ * Tells the queue how a job ended, again if it must: a job that nobody ends keeps its tenant waiting until its lock runs
+ * out. ioredis does so by itself, pg does not. An end that was done although its answer was lost finds the job not held.
+ */
+async function insist(how: () => Promise<void>): Promise<void> {
+  const until = performance.now() + INSIST_MS;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 3) {
+    try {
+      return await how();
+    } catch (error) {
+      if (isNotHeld(error) || performance.now() + pauseMs > until) throw error;
+      await sleep(pauseMs);
+    }
+  }
 }
 
 /** A locked job, and the four ways to end it. `next` holds what `complete` or `dead` fetched along with ending it. */
@@ -92,7 +113,7 @@ export class HeldJob implements Delivery {
     if (this.state !== 'held') return false;
     this.state = 'ending';
     try {
-      await how();
+      await insist(how);
       return true;
     } catch (error) {
       // Wherever the job is now, the tenant may have work that this process was about to look after.
