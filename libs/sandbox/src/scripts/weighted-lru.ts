@@ -1,9 +1,15 @@
-/** A map that forgets what was used longest ago once its values weigh more than `mostWeight`. The newest always stays. */
+/**
+ * A map that forgets what was used longest ago once its values weigh more than `mostWeight`, or are more than `mostEntries`.
+ * The newest always stays.
+ */
 export class WeightedLru<Key, Value extends { readonly weight: number }> {
   private readonly entries = new Map<Key, Value>();
   private weight = 0;
 
-  constructor(private readonly mostWeight: number) {}
+  constructor(
+    private readonly mostWeight: number,
+    private readonly mostEntries = Infinity,
+  ) {}
 
   /** The value, now the most recently used. */
   get(key: Key): Value | undefined {
@@ -19,7 +25,8 @@ export class WeightedLru<Key, Value extends { readonly weight: number }> {
     this.entries.set(key, value);
     this.weight += value.weight;
     for (const oldest of this.entries.keys()) {
-      if (this.weight <= this.mostWeight || this.entries.size === 1) return;
+      const fits = this.weight <= this.mostWeight && this.entries.size <= this.mostEntries;
+      if (fits || this.entries.size === 1) return;
       this.delete(oldest);
     }
   }

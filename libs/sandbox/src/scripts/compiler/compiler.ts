@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CompiledScript } from '../../protocol/script.js';
+import { WeightedLru } from '../weighted-lru.js';
 import { COMPILER_VERSION } from './compile-script.js';
 import { CompilerThread } from './compiler-thread.js';
 import type { CompileRequest, CompileResult, ScriptCompiler } from './script-compiler.js';
@@ -31,23 +32,28 @@ export function scriptHash({ engine, language, source }: CompileRequest): string
 /** Bytes of compiled scripts kept: 100 KiB of the worst source make 7 MB of positions. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 
+interface Kept {
+  /** Bytes; 0 while it is being compiled. */
+  readonly weight: number;
+  readonly result: Promise<CompileResult>;
+}
+
 class CachingCompiler implements ScriptCompiler {
-  private readonly cache = new Map<string, Promise<CompileResult>>();
-  private readonly weights = new Map<string, number>();
-  private weight = 0;
+  private readonly cache: WeightedLru<string, Kept>;
 
   constructor(
     private readonly thread: CompilerThread,
-    private readonly cacheSize: number,
-  ) {}
+    cacheSize: number,
+  ) {
+    this.cache = new WeightedLru(KEPT_BYTES, cacheSize);
+  }
 
   compile(request: CompileRequest): Promise<CompileResult> {
     const hash = scriptHash(request);
     const known = this.cache.get(hash);
-    this.cache.delete(hash);
-    const result = known ?? this.compileNew(request, hash);
-    this.cache.set(hash, result);
-    this.shrink();
+    if (known) return known.result;
+    const result = this.compileNew(request, hash);
+    this.cache.set(hash, { weight: 0, result });
     return result;
   }
 
@@ -58,37 +64,20 @@ class CachingCompiler implements ScriptCompiler {
   private async compileNew(request: CompileRequest, hash: string): Promise<CompileResult> {
     try {
       const { result, retry } = await this.thread.compile(request);
-      if (retry) this.forget(hash);
+      if (retry) this.cache.delete(hash);
       if (!result.ok) return result;
       const script = { ...result.script, hash };
       this.weigh(hash, script);
       return { ok: true, script };
     } catch (error) {
-      this.forget(hash);
+      this.cache.delete(hash);
       throw error;
     }
   }
 
   private weigh(hash: string, script: CompiledScript): void {
-    if (!this.cache.has(hash)) return;
-    const weight = weightOf(script);
-    this.weights.set(hash, weight);
-    this.weight += weight;
-    this.shrink();
-  }
-
-  private forget(hash: string): void {
-    this.cache.delete(hash);
-    this.weight -= this.weights.get(hash) ?? 0;
-    this.weights.delete(hash);
-  }
-
-  /** Drops what was used longest ago; the newest stays. */
-  private shrink(): void {
-    for (const oldest of this.cache.keys()) {
-      if (this.cache.size === 1 || (this.cache.size <= this.cacheSize && this.weight <= KEPT_BYTES)) return;
-      this.forget(oldest);
-    }
+    const kept = this.cache.get(hash);
+    if (kept) this.cache.set(hash, { ...kept, weight: weightOf(script) });
   }
 }
 
