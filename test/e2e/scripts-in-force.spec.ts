@@ -2,13 +2,12 @@
 // never from a cache that may have missed something.
 import { QUEUE_BACKEND, type QueueBackend } from '../../libs/sandbox/src/queue/queue-backend.js';
 import type { Change } from '../../libs/sandbox/src/protocol/change.js';
-import type { DeployRequest } from '../../libs/sandbox/src/scripts/deploy-request.js';
 import { DeploymentAnnouncer } from '../../libs/sandbox/src/scripts/deployment-announcer.js';
 import { ScriptRegistryService } from '../../libs/sandbox/src/scripts/script-registry.service.js';
 import { ScriptsService } from '../../libs/sandbox/src/scripts/scripts.service.js';
 import type { SqlStatement, TenantLease } from '../../libs/sandbox/src/tenancy/tenancy.js';
 import { until } from '../support/processes.mjs';
-import { Fixture, type Instance, loadIn, registryOf } from './scripts.fixture.js';
+import { deployOf, Fixture, type Instance, loadIn, registryOf } from './scripts.fixture.js';
 
 const fixture = new Fixture();
 let first: Instance;
@@ -22,15 +21,6 @@ beforeAll(async () => {
   scripts = first.module.get(ScriptsService);
 });
 afterAll(() => fixture.stop());
-
-let names = 0;
-const deployOf = (more: Partial<DeployRequest> = {}): DeployRequest => ({
-  name: `script-${++names}`,
-  entity: 'order',
-  on: ['create'],
-  source: 'setResult(1)',
-  ...more,
-});
 
 const created: Change = {
   entity: 'order',

@@ -12,6 +12,7 @@ import { SandboxEvents } from '../../libs/sandbox/src/events/sandbox-events.js';
 import type { NewAction } from '../../libs/sandbox/src/records/action.record.js';
 import { SANDBOX_OPTIONS, type SandboxModuleOptions } from '../../libs/sandbox/src/sandbox.options.js';
 import { resolveOptions } from '../../libs/sandbox/src/sandbox.options.resolve.js';
+import type { DeployRequest } from '../../libs/sandbox/src/scripts/deploy-request.js';
 import { createScriptCompiler } from '../../libs/sandbox/src/scripts/compiler/compiler.js';
 import { SCRIPT_COMPILER } from '../../libs/sandbox/src/scripts/compiler/script-compiler.js';
 import { ScriptAccess } from '../../libs/sandbox/src/scripts/script-access.decorator.js';
@@ -152,3 +153,14 @@ export async function loadIn(instance: Instance, tenant = 'acme'): Promise<Trigg
     lease.release();
   }
 }
+
+let names = 0;
+
+/** A deploy that is accepted, of a name that no other has. */
+export const deployOf = (more: Partial<DeployRequest> = {}): DeployRequest => ({
+  name: `script-${++names}`,
+  entity: 'order',
+  on: ['create'],
+  source: 'setResult(1)',
+  ...more,
+});

@@ -3,7 +3,7 @@ import { DRY_RUNNER, type DryRunRequest } from '../../libs/sandbox/src/scripts/d
 import { ScriptsService, type DryRun } from '../../libs/sandbox/src/scripts/scripts.service.js';
 import type { DeployRequest } from '../../libs/sandbox/src/scripts/deploy-request.js';
 import type { TenantLease } from '../../libs/sandbox/src/tenancy/tenancy.js';
-import { Fixture, type Instance, loadIn, SalesOrder } from './scripts.fixture.js';
+import { deployOf, Fixture, type Instance, loadIn, SalesOrder } from './scripts.fixture.js';
 
 const fixture = new Fixture();
 const dryRuns: DryRunRequest[] = [];
@@ -26,15 +26,6 @@ beforeAll(async () => {
   scripts = first.module.get(ScriptsService);
 });
 afterAll(() => fixture.stop());
-
-let names = 0;
-const deployOf = (more: Partial<DeployRequest> = {}): DeployRequest => ({
-  name: `script-${++names}`,
-  entity: 'order',
-  on: ['create'],
-  source: 'setResult(1)',
-  ...more,
-});
 
 async function withSql<T>(work: (lease: TenantLease) => Promise<T>, tenant = 'acme'): Promise<T> {
   const lease = await first.tenancy.lease(tenant);
@@ -104,7 +95,7 @@ describe('deploy', () => {
   });
 
   it('loses no version and doubles none when one name is deployed from two processes at once', async () => {
-    const name = `race-${++names}`;
+    const { name } = deployOf();
     const others = second.module.get(ScriptsService);
     const deploys = Array.from({ length: 8 }, (_, index) =>
       (index % 2 ? scripts : others).deploy('acme', deployOf({ name, source: `setResult(${index})` })),
