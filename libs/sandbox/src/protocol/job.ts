@@ -1,4 +1,5 @@
 import type { Change } from './change.js';
+import type { TraceCarrier } from './trace.js';
 
 /** The payload of a BullMQ job; the job's id is the action's id. The action row stays the truth. */
 export interface ActionJob {
@@ -13,4 +14,6 @@ export interface ActionJob {
   readonly createdAt: number;
   /** The change itself, carried along to save a read; left out when its JSON is over 32 KiB. */
   readonly change?: Change;
+  /** The trace that the write belongs to; left out where nobody traces. */
+  readonly trace?: TraceCarrier;
 }

@@ -1,5 +1,6 @@
 import type { Change } from '../protocol/change.js';
 import type { Outcome, ScriptError } from '../protocol/run.js';
+import type { TraceCarrier } from '../protocol/trace.js';
 
 /** Where an action stands. `queued` is a pending action that has been handed to the queue. */
 export type ActionStatus = 'pending' | 'queued' | 'running' | 'done' | 'failed' | 'dead' | 'skipped' | 'cancelled';
@@ -21,6 +22,8 @@ export interface NewAction {
   readonly gateKey?: string;
   /** Milliseconds until it may run, of a script with `debounce`. */
   readonly delayMs?: number;
+  /** The trace that the write belongs to; left out where nobody traces. The same object for all of one transaction. */
+  readonly trace?: TraceCarrier;
   /** `skipped` for a change that came too deep in a chain of scripts, else `pending`. */
   readonly status: 'pending' | 'skipped';
   readonly outcome?: string;

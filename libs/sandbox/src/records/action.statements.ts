@@ -1,4 +1,5 @@
 import type { ActionJob } from '../protocol/job.js';
+import type { TraceCarrier } from '../protocol/trace.js';
 import type { NewAction } from './action.record.js';
 import { STILL_WAITS } from './order.statements.js';
 
@@ -44,6 +45,7 @@ export function insertActions(actions: readonly NewAction[]): ActionStatement {
     error: action.error ?? null,
     gate_key: action.gateKey ?? null,
     delay_ms: action.delayMs ?? null,
+    trace: action.trace ?? null,
   }));
   return { name: 'sandbox_insert_actions', text: INSERT_ACTIONS, values: [toJsonb(rows)] };
 }
@@ -61,7 +63,8 @@ function sameButRecord(left: NewAction, right: NewAction): boolean {
     left.userId === right.userId &&
     left.origin === right.origin &&
     left.depth === right.depth &&
-    left.parentId === right.parentId
+    left.parentId === right.parentId &&
+    left.trace === right.trace
   );
 }
 
@@ -72,7 +75,7 @@ function insertAlike(actions: readonly NewAction[], first: NewAction): ActionSta
     record_id: recordId,
     change: { record, prevRecord, changed },
   }));
-  const { scriptId, scriptName, scriptVersion, change, userId, origin, depth, parentId } = first;
+  const { scriptId, scriptName, scriptVersion, change, userId, origin, depth, parentId, trace } = first;
   const shared = [
     scriptId,
     scriptName,
@@ -83,6 +86,7 @@ function insertAlike(actions: readonly NewAction[], first: NewAction): ActionSta
     origin,
     depth,
     parentId,
+    trace ? toJsonb(trace) : null,
   ];
   return { name: 'sandbox_insert_alike', text: INSERT_ALIKE, values: [toJsonb(rows), ...shared] };
 }
@@ -106,12 +110,13 @@ function insertAction({ change, ...action }: NewAction): ActionStatement {
     action.status,
     action.outcome ?? null,
     action.error ? toJsonb(action.error) : null,
+    action.trace ? toJsonb(action.trace) : null,
   ];
   return { name: 'sandbox_insert_action', text: INSERT_ACTION, values };
 }
 
 const COLUMNS = `id, script_id, script_name, script_version, entity, operation, record_id, change, user_id, origin, depth,
-  parent_id, status, outcome, error, finished_at, parked`;
+  parent_id, status, outcome, error, trace, finished_at, parked`;
 
 /** Behind actions that are parked, an action is parked, too: in one snapshot with its insertion. */
 const PARKED = '(select exists (select 1 from sandbox_action where parked and finished_at is null))';
@@ -122,14 +127,14 @@ const INSERTED = 'select count(*)::int as count, bool_or(parked) as parked from 
 const INSERT_ACTION = `
 insert into sandbox_action (${COLUMNS})
 select $1::uuid, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::jsonb, $9::text, $10::text,
-  $11::integer, $12::uuid, $13::text, $14::text, $15::jsonb, case when $13::text = 'skipped' then now() end, ${PARKED}
+  $11::integer, $12::uuid, $13::text, $14::text, $15::jsonb, $16::jsonb, case when $13::text = 'skipped' then now() end, ${PARKED}
 where txid_current_if_assigned() is not null
 returning 1 as count, parked`;
 
 const INSERT_ALIKE = `
 with inserted as (insert into sandbox_action (id, record_id, change, script_id, script_name, script_version, entity, operation, user_id,
-  origin, depth, parent_id, parked)
-select id, record_id, change, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::text, $9::integer, $10::uuid,
+  origin, depth, parent_id, trace, parked)
+select id, record_id, change, $2::uuid, $3::text, $4::integer, $5::text, $6::text, $7::text, $8::text, $9::integer, $10::uuid, $11::jsonb,
   ${PARKED}
 from json_to_recordset($1::json) as action (id uuid, record_id text, change jsonb)
 where txid_current_if_assigned() is not null returning parked)
@@ -138,11 +143,11 @@ ${INSERTED}`;
 const INSERT_ACTIONS = `
 with inserted as (insert into sandbox_action (${COLUMNS}, gate_key, due_at)
 select id, script_id, script_name, script_version, entity, operation, record_id, change, user_id,
-  origin, depth, parent_id, status, outcome, error, case when status = 'skipped' then now() end, ${PARKED}, gate_key,
+  origin, depth, parent_id, status, outcome, error, trace, case when status = 'skipped' then now() end, ${PARKED}, gate_key,
   now() + delay_ms * interval '1 millisecond'
 from jsonb_to_recordset($1::jsonb) as action (id uuid, script_id uuid, script_name text, script_version integer,
   entity text, operation text, record_id text, change jsonb, user_id text, origin text, depth integer, parent_id uuid,
-  status text, outcome text, error jsonb, gate_key text, delay_ms float8)
+  status text, outcome text, error jsonb, gate_key text, delay_ms float8, trace jsonb)
 where txid_current_if_assigned() is not null returning parked)
 ${INSERTED}`;
 
@@ -221,9 +226,11 @@ export interface JobRow {
   readonly user_id: string | null;
   readonly depth: number;
   readonly created_at: Date;
+  readonly trace: TraceCarrier | null;
 }
 
-const JOB_COLUMNS = 'id, script_id, script_version, entity, operation, record_id, change, user_id, depth, created_at';
+const JOB_COLUMNS =
+  'id, script_id, script_version, entity, operation, record_id, change, user_id, depth, created_at, trace';
 
 /** The first of the parked actions, as jobs. */
 export function parkedActions(limit: number): ActionStatement {

@@ -73,7 +73,7 @@ export const STILL_WAITS = `exists (select 1 from sandbox_action b where b.id = 
 export function freedBy(actionId: string): SqlStatement {
   return {
     name: 'sandbox_freed_by',
-    text: `select id, script_id, script_version, entity, operation, record_id, change, user_id, depth, created_at
+    text: `select id, script_id, script_version, entity, operation, record_id, change, user_id, depth, created_at, trace
 from sandbox_action a
 where (waits_for = $1 or (id = $1 and waits_for is not null)) and finished_at is null and not ${STILL_WAITS}
 order by seq`,

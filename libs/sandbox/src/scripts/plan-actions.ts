@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Change } from '../protocol/change.js';
+import type { TraceCarrier } from '../protocol/trace.js';
 import type { NewAction } from '../records/action.record.js';
 import { gateKeyOf } from './gate-key.js';
 import type { ScriptVersion } from './script.js';
@@ -13,6 +14,8 @@ export interface ChangeOrigin {
   readonly depth: number;
   /** The action whose script made the change. */
   readonly parentId: string | null;
+  /** The trace that the change belongs to; left out where nobody traces. */
+  readonly trace?: TraceCarrier;
 }
 
 /** The actions that changes ask for: one per change and matching script, in the order of the changes. */

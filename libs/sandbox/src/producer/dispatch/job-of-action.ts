@@ -8,8 +8,9 @@ const MOST_CHANGE_BYTES = 32 * 1024;
 
 /** The job of an action that was committed just now. */
 export function jobOfAction(action: NewAction, createdAt: number): NewJob {
-  const { id, scriptId, scriptVersion, userId, depth, change, delayMs } = action;
-  const job = withChange({ actionId: id, scriptId, scriptVersion, userId, depth, createdAt }, change);
+  const { id, scriptId, scriptVersion, userId, depth, change, delayMs, trace } = action;
+  const traced = trace ? { trace } : {};
+  const job = withChange({ actionId: id, scriptId, scriptVersion, userId, depth, createdAt, ...traced }, change);
   return delayMs === undefined ? { job } : { job, delayMs };
 }
 
@@ -23,6 +24,7 @@ export function jobOfRow(row: JobRow): NewJob {
     userId: row.user_id,
     depth: row.depth,
     createdAt: row.created_at.getTime(),
+    ...(row.trace ? { trace: row.trace } : {}),
   };
   return { job: withChange(job, { entity, operation, recordId, ...change }) };
 }
