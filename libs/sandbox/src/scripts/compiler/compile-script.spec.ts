@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import type { Language } from '../../protocol/script.js';
 import { compileSource } from './compile-script.js';
-import { originalOffset } from './edits.js';
+import { offsetFinder } from './edits.js';
 
 function compile(source: string, language: Language = 'javascript') {
   const result = compileSource({ source, language, engine: 'quickjs' });
@@ -226,7 +226,7 @@ describe('TypeScript', () => {
     const { code, positions } = compile(source);
     if (positions.kind !== 'insertions') throw new Error('a quickjs script has insertions');
     for (const word of ['if', 'one', 'two', '3'])
-      expect(originalOffset(positions.insertions, code.indexOf(word))).toBe(source.indexOf(word));
+      expect(offsetFinder(positions.insertions)(code.indexOf(word))).toBe(source.indexOf(word));
   });
 
   it.each([

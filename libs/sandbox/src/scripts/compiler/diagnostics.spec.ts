@@ -91,6 +91,47 @@ describe('explainError', () => {
   });
 });
 
+/** A failure with a full stack at the end of a script, as an engine reports it. */
+function failureAtTheEnd(source: string, engine: 'quickjs' | 'js-interpreter', hash: string): () => void {
+  const result = compileSource({ source, language: 'javascript', engine });
+  if (!result.ok) throw new Error(result.error.message);
+  const script = { ...result.script, hash };
+  const lines = script.code.trimEnd().split('\n');
+  const position = { line: lines.length, column: Math.max(1, lines.at(-1)!.length - 1) };
+  const raw: RawError = { name: 'E', message: 'm', frames: Array(20).fill({ name: 'f', ...position }), position };
+  return () => expect(explainError(raw, script, source).line).toBeGreaterThan(0);
+}
+
+/** Milliseconds of the fastest of ten. */
+function fastest(action: () => void): number {
+  const times = Array.from({ length: 10 }, () => {
+    const startedAt = performance.now();
+    action();
+    return performance.now() - startedAt;
+  });
+  return Math.min(...times);
+}
+
+describe('a script that fails again and again', () => {
+  it.each([
+    ['of one line', 'a;'.repeat(50_000), 'quickjs'],
+    ['of one line of wide characters', '"😀";'.repeat(12_000), 'quickjs'],
+    ['of 50,000 lines', 'a\n'.repeat(50_000), 'quickjs'],
+    ['of empty lines', `${'\n'.repeat(99_000)}a;a`, 'quickjs'],
+    ['of one line, with a large map', 'a;'.repeat(20_000), 'js-interpreter'],
+    ['of 20,000 lines, with a large map', 'a\n'.repeat(20_000), 'js-interpreter'],
+  ] as const)('costs the process that says so no more for its size: %s', (what, source, engine) => {
+    const small = fastest(failureAtTheEnd('a;a;a', engine, `small ${engine}`));
+    // before positions were kept and searched by halves: 600 to 8,000 times as long
+    expect(fastest(failureAtTheEnd(source, engine, what))).toBeLessThan(20 * small + 1);
+  });
+
+  it('is explained by its own source, even where another one has the same hash', () => {
+    const places = ['a;\nfail()', 'a;\n\nfail()'].map((source) => errorAt(source, 'fail').line);
+    expect(places).toEqual([2, 3]);
+  });
+});
+
 describe('source maps', () => {
   it('survive encoding and decoding', () => {
     const lines = [

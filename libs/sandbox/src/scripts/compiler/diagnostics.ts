@@ -2,7 +2,7 @@ import type { RawError, RawFrame } from '../../protocol/raw-error.js';
 import type { ScriptError } from '../../protocol/run.js';
 import type { CompiledScript } from '../../protocol/script.js';
 import { codeFrame, type Place } from './code-frame.js';
-import { type PlaceFinder, placeFinder } from './position-map.js';
+import { type PlaceFinder, scriptPlaces } from './position-map.js';
 
 /** A script may throw ten megabytes: what is kept of it, in characters. */
 const MAX_NAME = 100;
@@ -17,7 +17,7 @@ const MAX_FRAMES = 20;
  * author's are dropped, lengths are capped, and nothing of the host appears. Never throws, whatever `raw` holds.
  */
 export function explainError(raw: RawError, script: CompiledScript, source: string): ScriptError {
-  const find = placeFinder(script, source);
+  const { find, lines } = scriptPlaces(script, source);
   const frames = authoredFrames(raw.frames ?? [], find);
   const place = (raw.position && find(raw.position)) ?? frames[0]?.place;
   const name = shorten(raw.name || 'Error', MAX_NAME);
@@ -26,7 +26,7 @@ export function explainError(raw: RawError, script: CompiledScript, source: stri
     name,
     message,
     ...(raw.code === undefined ? {} : { code: shorten(raw.code, MAX_CODE) }),
-    ...(place && { line: place.line, column: place.column, frame: codeFrame(source, place) }),
+    ...(place && { line: place.line, column: place.column, frame: codeFrame(lines, place) }),
     ...(frames.length > 0 && { stack: [headline(name, message), ...frames.map(frameLine)].join('\n') }),
   };
 }

@@ -1,3 +1,5 @@
+import { countUpTo } from './line-starts.js';
+
 /** `[offset in the edited text, inserted characters]`, ascending: the `insertions` kind of a `PositionMap`. */
 export type Insertions = readonly (readonly [offset: number, length: number])[];
 
@@ -61,13 +63,16 @@ function isLineBreak(unit: string): boolean {
   return unit === '\n' || unit === '\r' || unit === '\u2028' || unit === '\u2029';
 }
 
-/** The offset in the original text of an offset in the edited one; inside an insertion, the place it was inserted at. */
-export function originalOffset(insertions: Insertions, offset: number): number {
-  let moved = 0;
-  for (const [at, length] of insertions) {
-    if (offset < at) break;
-    if (offset < at + length) return at - moved;
-    moved += length;
-  }
-  return offset - moved;
+/**
+ * Finds the offset in the original text of an offset in the edited one; inside an insertion, the place it was inserted at.
+ */
+export function offsetFinder(insertions: Insertions): (offset: number) => number {
+  const starts = insertions.map(([at]) => at);
+  const moved = [0];
+  insertions.forEach(([, length], index) => moved.push(moved[index]! + length));
+  return (offset) => {
+    const count = countUpTo(starts, offset);
+    const [at, length] = insertions[count - 1] ?? [0, 0];
+    return offset < at + length ? at - moved[count - 1]! : offset - moved[count]!;
+  };
 }

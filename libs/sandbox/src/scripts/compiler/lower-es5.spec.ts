@@ -1,6 +1,6 @@
 import jsInterpreter from 'js-interpreter';
 import { compileSource } from './compile-script.js';
-import { placeFinder } from './position-map.js';
+import { scriptPlaces } from './position-map.js';
 
 function lower(source: string) {
   const result = compileSource({ source, language: 'javascript', engine: 'js-interpreter' });
@@ -43,7 +43,7 @@ describe('lowering to ES5', () => {
   ])('%j: %s stands at line %d, column %d', (source, word, line, column) => {
     const script = lower(source);
     const before = script.code.slice(0, script.code.indexOf(word)).split('\n');
-    const find = placeFinder(script, source);
+    const { find } = scriptPlaces(script, source);
     expect(find({ line: before.length, column: before.at(-1)!.length + 1 })).toEqual({ line, column });
   });
 

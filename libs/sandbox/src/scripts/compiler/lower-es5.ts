@@ -1,7 +1,7 @@
 import * as ts from 'typescript';
 import { checkEarlyErrors } from './early-errors.js';
-import { type Insertions, originalOffset } from './edits.js';
-import { lineStarts } from './line-starts.js';
+import { type Insertions, offsetFinder } from './edits.js';
+import { countUpTo, lineStarts } from './line-starts.js';
 import { decodeMappings, encodeMappings, type Segment } from './source-map.js';
 import { SyntaxProblem } from './syntax-problem.js';
 
@@ -39,8 +39,9 @@ const OPTIONS: ts.CompilerOptions = {
 export function lowerToEs5(body: string, insertions: Insertions, source: string, async: boolean): LoweredScript {
   const prefix = async ? ASYNC_PREFIX : '';
   const text = async ? prefix + body + ASYNC_SUFFIX : body;
-  checkEarlyErrors(body, async, (offset) => originalOffset(insertions, Math.max(0, offset)));
-  const place = (offset: number): number => originalOffset(insertions, Math.max(0, offset - prefix.length));
+  const original = offsetFinder(insertions);
+  checkEarlyErrors(body, async, (offset) => original(Math.max(0, offset)));
+  const place = (offset: number): number => original(Math.max(0, offset - prefix.length));
   const { outputText, sourceMapText } = ts.transpileModule(text, {
     fileName: 'script.js',
     compilerOptions: OPTIONS,
@@ -97,20 +98,8 @@ function translate(mappings: string, text: string, source: string, place: (offse
   const authorLines = lineStarts(source, /\r\n|\r|\n/g);
   const locate = (segment: Segment): Segment => {
     const offset = Math.min(place((inputLines[segment.line] ?? 0) + segment.column), source.length);
-    const line = lastAtMost(authorLines, offset);
+    const line = countUpTo(authorLines, offset) - 1;
     return { generatedColumn: segment.generatedColumn, line, column: offset - authorLines[line]! };
   };
   return encodeMappings(decodeMappings(mappings).map((segments) => segments.map(locate)));
-}
-
-/** Index of the last of the ascending numbers that is at most the given one; the first is 0. */
-function lastAtMost(ascending: readonly number[], value: number): number {
-  let low = 0;
-  let high = ascending.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (ascending[middle]! <= value) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

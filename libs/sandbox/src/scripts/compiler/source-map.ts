@@ -8,28 +8,53 @@ export interface Segment {
 }
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const VALUES = new Int8Array(128);
+for (let digit = 0; digit < DIGITS.length; digit++) VALUES[DIGITS.charCodeAt(digit)] = digit;
+const COMMA = 44;
+const SEMICOLON = 59;
+
+/** Called with every segment in its order, `generatedLine` 0-based as all of it. */
+export type SegmentVisitor = (generatedLine: number, generatedColumn: number, line: number, column: number) => void;
 
 /**
- * The segments of each generated line, by column. Format: ECMA-426, "Mappings"; one source, so of each segment's fields
- * (generated column, source, line, column, name) only three matter. Segments without a source are left out.
+ * Decodes in one pass, without an object per segment: the map of 100 KiB of source can be a megabyte. Format: ECMA-426,
+ * "Mappings"; one source, so of each segment's fields (generated column, source, line, column, name) only three matter.
+ * Segments without a source are left out. Returns how many generated lines there are.
  */
-export function decodeMappings(mappings: string): Segment[][] {
-  let line = 0;
-  let column = 0;
-  return mappings.split(';').map((group) => {
-    let generatedColumn = 0;
-    const segments: Segment[] = [];
-    for (const text of group.split(',')) {
-      const [moved, , lines, columns] = decodeVlq(text);
-      if (moved === undefined) continue;
-      generatedColumn += moved;
-      if (lines === undefined || columns === undefined) continue;
-      line += lines;
-      column += columns;
-      segments.push({ generatedColumn, line, column });
+export function walkMappings(mappings: string, visit: SegmentVisitor): number {
+  const fields = [0, 0, 0, 0, 0];
+  let count = 0;
+  let [generatedLine, generatedColumn, line, column, shift] = [0, 0, 0, 0, 0];
+  for (let at = 0; at <= mappings.length; at++) {
+    const unit = at < mappings.length ? mappings.charCodeAt(at) : SEMICOLON;
+    if (unit !== COMMA && unit !== SEMICOLON) {
+      const digit = VALUES[unit] ?? 0;
+      fields[count] = (shift === 0 ? 0 : fields[count]!) + ((digit & 31) << shift);
+      shift = digit & 32 ? shift + 5 : 0;
+      if (shift === 0) count++;
+      continue;
     }
-    return segments;
+    if (count > 0) generatedColumn += signed(fields[0]!);
+    if (count >= 4) {
+      line += signed(fields[2]!);
+      column += signed(fields[3]!);
+      visit(generatedLine, generatedColumn, line, column);
+    }
+    count = 0;
+    if (unit === COMMA) continue;
+    generatedLine++;
+    generatedColumn = 0;
+  }
+  return generatedLine;
+}
+
+/** The segments of each generated line, by column. */
+export function decodeMappings(mappings: string): Segment[][] {
+  const lines: Segment[][] = [];
+  const count = walkMappings(mappings, (generatedLine, generatedColumn, line, column) => {
+    (lines[generatedLine] ??= []).push({ generatedColumn, line, column });
   });
+  return Array.from({ length: count }, (_, index) => lines[index] ?? []);
 }
 
 /** The `mappings` text of the segments of each generated line. */
@@ -50,21 +75,9 @@ export function encodeMappings(lines: readonly (readonly Segment[])[]): string {
     .join(';');
 }
 
-/** Base64 VLQ: five bits a digit, lowest first, the sixth says that more follow; the lowest bit of all is the sign. */
-function decodeVlq(text: string): number[] {
-  const fields: number[] = [];
-  let value = 0;
-  let shift = 0;
-  for (const character of text) {
-    const digit = DIGITS.indexOf(character);
-    value += (digit & 31) << shift;
-    shift += 5;
-    if (digit & 32) continue;
-    fields.push(value & 1 ? -(value >>> 1) : value >>> 1);
-    value = 0;
-    shift = 0;
-  }
-  return fields;
+/** Of a Base64 VLQ (five bits a digit, lowest first, the sixth says that more follow), the lowest bit of all is the sign. */
+function signed(value: number): number {
+  return value & 1 ? -(value >>> 1) : value >>> 1;
 }
 
 function encodeVlq(field: number): string {

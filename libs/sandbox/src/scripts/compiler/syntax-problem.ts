@@ -1,5 +1,5 @@
 import type { ScriptError } from '../../protocol/run.js';
-import { codeFrame, lineAndColumn } from './code-frame.js';
+import { codeFrame, SourceLines } from './code-frame.js';
 
 /** A fault in a source, at an offset. Thrown inside the compiler only; authors see it as a `ScriptError`. */
 export class SyntaxProblem extends SyntaxError {
@@ -12,7 +12,8 @@ export class SyntaxProblem extends SyntaxError {
 
   /** The fault with its line, column and frame. */
   explain(source: string): ScriptError {
-    const place = lineAndColumn(source, Math.min(this.offset, source.length));
-    return { name: 'SyntaxError', message: this.message, ...place, frame: codeFrame(source, place) };
+    const lines = new SourceLines(source);
+    const place = lines.placeOf(this.offset);
+    return { name: 'SyntaxError', message: this.message, ...place, frame: codeFrame(lines, place) };
   }
 }
