@@ -35,17 +35,28 @@ const GuestError = Error, GuestTypeError = TypeError, GuestProxy = Proxy, GuestS
 const slice = String.prototype.slice, indexOf = String.prototype.indexOf, charCodeAt = String.prototype.charCodeAt;
 const symbolText = Symbol.prototype.toString, bigintText = BigInt.prototype.toString, fromCharCode = String.fromCharCode;
 const { isError } = Error;
+const Starved = InternalError.prototype, functionText = Function.prototype.toString;
 const cut = (text, from, to) => apply(slice, text, [from, to]);
 const own = (object, key) => (hasOwn(object, key) ? object[key] : undefined);
+// our own functions print as native code, like those of the engine
+const natives = new WeakSet(), isNative = natives.has, addNative = natives.add;
+const native = (value) => (typeof value === 'function' && apply(addNative, natives, [value]), value);
 const put = (object, key, value) =>
-  defineProperty(object, key, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+  defineProperty(object, key, { __proto__: null, value: native(value), writable: true, enumerable: true, configurable: true });
 const hide = (object, key, value) =>
-  defineProperty(object, key, { __proto__: null, value, writable: true, enumerable: false, configurable: true });
+  defineProperty(object, key, { __proto__: null, value: native(value), writable: true, enumerable: false, configurable: true });
 const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
 
 // ---- the realm: nothing shared, nothing finer than a millisecond, binary and bigint have a JSON form
 for (const name of ['SharedArrayBuffer', 'Atomics', 'performance', 'WebAssembly', 'FinalizationRegistry', 'WeakRef', 'gc',
-  'print', 'std', 'os', 'bjson', 'scriptArgs', 'navigator']) delete globalThis[name];
+  'print', 'std', 'os', 'bjson', 'scriptArgs', 'navigator', 'InternalError']) delete globalThis[name];
+// the engine alone says that memory is out
+hide(Starved, 'constructor', GuestError);
+hide(Function.prototype, 'toString', { toString() {
+  if (!isObject(this) || !apply(isNative, natives, [this])) return apply(functionText, this, []);
+  const name = reflectDescriptor(this, 'name')?.value;
+  return 'function ' + (typeof name === 'string' ? name : '') + '() {\n    [native code]\n}';
+} }.toString);
 hide(BigInt.prototype, 'toJSON', { toJSON() { return apply(bigintText, this, []); } }.toJSON);
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 function base64(bytes) {
@@ -92,7 +103,17 @@ function guestError(failure) {
   const error = new GuestError(text('message', 'The host did not say why.'));
   hide(error, 'name', text('name', 'Error'));
   hide(error, 'code', text('code', 'SANDBOX_BRIDGE'));
+  hide(error, 'stack', ownFrames(error.stack));
   return error;
+}
+// the lines of a stack text that are not about this file
+function ownFrames(stack) {
+  let kept = '';
+  for (let from = 0, end; (end = apply(indexOf, stack, ['\n', from])) >= 0; from = end + 1) {
+    const line = cut(stack, from, end + 1);
+    if (apply(indexOf, line, [' (native:']) < 0) kept += line;
+  }
+  return kept;
 }
 function settle(first, answer) {
   const values = own(answer, 'deferred'), failedAt = own(answer, 'failedDeferred');
@@ -238,10 +259,17 @@ function text(object, key) {
     return typeof value === 'string' ? cut(value, 0, 8192) : undefined;
   } catch (error) { return undefined; }
 }
+// a string is "too long" from a gigabyte on, more than any limit
+function isStarved(error) {
+  if (!isError(error) || reflectPrototype(error) !== Starved) return false;
+  const message = text(error, 'message');
+  return message === 'out of memory' || message === 'string too long';
+}
 function describe(error) {
-  if (!isObject(error)) return { __proto__: null, name: 'Error', message: cut(show(error), 0, 8192) };
+  if (!isObject(error)) return { __proto__: null, name: 'Error', message: cut(show(error), 0, 8192), isNull: error === null };
   return {
     __proto__: null,
+    isStarved: isStarved(error),
     name: text(error, 'name') || 'Error',
     message: text(error, 'message') ?? (isError(error) ? '' : cut(show(error), 0, 8192)),
     code: text(error, 'code'),
@@ -308,7 +336,7 @@ function install(text, script) {
     put(context[service], cut(name, dot + 1), crossing(name));
   }
   const limits = {}, amount = (name, spent) =>
-    defineProperty(limits, name, { __proto__: null, enumerable: true, get: () => left(name, spent()) });
+    defineProperty(limits, name, { __proto__: null, enumerable: true, get: native(() => left(name, spent())) });
   amount('cpuMs', hostCpu);
   amount('rowsRead', () => rowsRead);
   amount('rowsWritten', () => rowsWritten);
@@ -323,9 +351,9 @@ hide(globalThis, 'setResult', (outcome) => { result = outcome; resultSet = true;
 hide(globalThis, 'RetryLater', RetryLater);
 hide(globalThis, 'console', {
   log, info: log,
-  debug: (...args) => write('d', args),
-  warn: (...args) => write('w', args),
-  error: (...args) => write('e', args),
+  debug: native((...args) => write('d', args)),
+  warn: native((...args) => write('w', args)),
+  error: native((...args) => write('e', args)),
 });
 return { __proto__: null, install, start, finish };
 })`;
@@ -347,4 +375,8 @@ export interface GuestError {
   /** The engine's own text of the call stack; a guest can have forged it. */
   readonly stack?: string;
   readonly retryAfterMs?: number;
+  /** Made by the engine, as memory was out. */
+  readonly isStarved?: boolean;
+  /** What was thrown is `null`: the script's own, or all that the engine had memory for. */
+  readonly isNull?: boolean;
 }

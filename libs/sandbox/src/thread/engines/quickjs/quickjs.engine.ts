@@ -196,7 +196,7 @@ class QuickJsRun implements GuestHost {
       if (stuck) return stuck;
       answer = sandbox.finish(this);
     }
-    return this.conclude(answer);
+    return this.conclude(answer, sandbox.peakBytes > FULL * this.run.limits.memoryBytes);
   }
 
   private runJobs(sandbox: QuickJsSandbox): EngineResult | undefined {
@@ -209,20 +209,21 @@ class QuickJsRun implements GuestHost {
     return undefined;
   }
 
-  private conclude(answer: GuestAnswer): EngineResult {
+  private conclude(answer: GuestAnswer, isFull: boolean): EngineResult {
     if (!answer.ok) return this.failure(answer.error);
     const { text } = answer;
     if (this.interrupted || this.stopped) return this.failure(STOPPED);
     if (text.startsWith('k')) return valueOf(text);
-    if (text.startsWith('e')) return this.thrown(JSON.parse(text.slice(1)) as GuestError);
+    if (text.startsWith('e')) return this.thrown(JSON.parse(text.slice(1)) as GuestError, isFull);
     if (text.startsWith('o')) return this.tooLarge(text.slice(1));
+    // a job that could not even be queued
+    if (isFull) return this.failure(OUT_OF_MEMORY);
     return { outcome: 'exception', error: { name: 'Error', message: NEVER } };
   }
 
-  /** An error that went past the prelude, or that a script did not catch. */
+  /** An error that went past the prelude: the engine's own. */
   failure(error: EngineError): EngineResult {
-    const outcome = this.outcomeOf(error);
-    return { outcome, error: rawError({ ...error, ...MESSAGES[outcome]?.(this.run.limits) }) };
+    return this.ended(this.outcomeOf(error), error);
   }
 
   private outcomeOf(error: EngineError): Outcome {
@@ -232,14 +233,21 @@ class QuickJsRun implements GuestHost {
     return starved || error.name === '' ? 'exceededMemory' : 'exception';
   }
 
-  private thrown(error: GuestError): EngineResult {
-    const failure = this.failure({ name: error.name, message: error.message, stack: error.stack ?? '' });
-    if (failure.outcome !== 'exception' || !failure.error) return failure;
+  /** An error that the script did not catch: what it says of itself proves nothing. */
+  private thrown(error: GuestError, isFull: boolean): EngineResult {
+    const { name, message, code, stack = '', retryAfterMs } = error;
+    if (error.isStarved || (error.isNull && isFull)) return this.ended('exceededMemory', { name, message, stack });
+    const failure = this.ended('exception', { name, message, stack });
     return {
-      outcome: 'exception',
-      error: error.code === undefined ? failure.error : { ...failure.error, code: error.code },
-      ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+      ...failure,
+      ...(code === undefined ? {} : { error: { name, message, ...failure.error, code } }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     };
+  }
+
+  private ended(outcome: Outcome, error: EngineError): EngineResult {
+    const { limits, script } = this.run;
+    return { outcome, error: rawError({ ...error, ...MESSAGES[outcome]?.(limits) }, script.async) };
   }
 
   private tooLarge(length: string): EngineResult {
@@ -250,6 +258,9 @@ class QuickJsRun implements GuestHost {
 
 /** How QuickJS says that memory is out; a string is "too long" from a gigabyte on, more than any limit. */
 const STARVED = ['out of memory', 'string too long'];
+const OUT_OF_MEMORY: EngineError = { name: 'InternalError', message: 'out of memory', stack: '' };
+/** The part of its memory that a script held at its peak, where what it ends with may be for want of more. */
+const FULL = 0.9;
 const NEVER = 'The script waits for a promise that nothing can settle any more.';
 const STOPPED: EngineError = { name: 'InternalError', message: 'interrupted', stack: '' };
 
@@ -261,8 +272,8 @@ const MESSAGES: Partial<Record<Outcome, (limits: Readonly<Limits>) => { name: st
   }),
 };
 
-function rawError(error: EngineError): RawError {
-  const frames = framesOf(error.stack);
+function rawError(error: EngineError, isAsync: boolean): RawError {
+  const frames = framesOf(error.stack, isAsync);
   const top = frames[0];
   const { name, message } = error;
   if (!top) return { name, message };
