@@ -5,7 +5,7 @@ import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-const LEAVES = ['protocol', 'errors', 'records', 'events', 'sandbox.options'];
+const LEAVES = ['protocol', 'errors', 'records', 'events', 'sandbox.options', 'tracing'];
 const SHARED = [...LEAVES, 'tenancy', 'queue', 'scripts'];
 
 /**
@@ -19,6 +19,7 @@ export const RULES = [
   // Statements are made here and run through tenancy's client: the two share the type of a statement.
   { folder: 'records', may: ['protocol', 'errors'], types: ['tenancy'] },
   { folder: 'events', may: ['protocol', 'errors'] },
+  { folder: 'tracing', may: ['protocol', 'sandbox.options'] },
   // The options name the contracts that a host hands in; they are types, and none of these folders imports them back.
   { folder: 'sandbox.options', may: ['protocol', 'errors', 'tenancy', 'scripts'] },
   { folder: 'queue', may: [...LEAVES, 'tenancy'] },

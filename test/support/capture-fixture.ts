@@ -14,6 +14,7 @@ import type { ScriptVersion } from '../../libs/sandbox/src/scripts/script.js';
 import type { ScriptRegistry, TriggerIndex } from '../../libs/sandbox/src/scripts/script-registry.js';
 import { databasePerTenant } from '../../libs/sandbox/src/tenancy/database-per-tenant.js';
 import type { Tenancy, TenantLease } from '../../libs/sandbox/src/tenancy/tenancy.js';
+import { Tracing } from '../../libs/sandbox/src/tracing/tracing.js';
 import { createDatabase } from './postgres.mjs';
 
 /** A queue that remembers what it was given, and can be taken away. */
@@ -132,7 +133,7 @@ export async function openFixture(
   const scripts = new ListedScripts(new Set(listening));
   const events = new SandboxEvents();
   const dispatcher = new QueueDispatcher(backend, tenancy, events, options);
-  const capture = new Capture(tenancy, scripts, new Outbox(options, dispatcher, events), events);
+  const capture = new Capture(tenancy, scripts, new Outbox(options, dispatcher, events, new Tracing(options)), events);
   tenancy.onOpen(async ({ sql, dataSource }) => {
     await migrate(sql);
     before?.(dataSource);

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { SandboxModule } from 'nestjs-sandbox';
 import { SandboxAdminModule } from 'nestjs-sandbox/admin';
-import { type ApiEnvironment, shopQueue, shopTenancy } from 'shop';
+import { type ApiEnvironment, shopQueue, shopTelemetry, shopTenancy } from 'shop';
 import { AdminGuard } from './admin/admin.guard.js';
 import { CustomersController } from './customers/customers.controller.js';
 import { CustomersService } from './customers/customers.service.js';
@@ -18,7 +18,11 @@ export class AppModule {
       module: AppModule,
       global: true,
       imports: [
-        SandboxModule.forRoot({ tenancy: shopTenancy(environment), queue: shopQueue(environment) }),
+        SandboxModule.forRoot({
+          tenancy: shopTenancy(environment),
+          queue: shopQueue(environment),
+          telemetry: shopTelemetry,
+        }),
         SandboxAdminModule.forRoot({ guard: AdminGuard }),
       ],
       controllers: [CustomersController, OrdersController, HealthController],

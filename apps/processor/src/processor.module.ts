@@ -1,7 +1,7 @@
 import { MailerModule, type MailerOptions } from '@nestjs-modules/mailer';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { SandboxModule } from 'nestjs-sandbox';
-import { type ProcessorEnvironment, shopQueue, shopTenancy } from 'shop';
+import { type ProcessorEnvironment, shopQueue, shopTelemetry, shopTenancy } from 'shop';
 
 // Its own types of nodemailer's options are behind nodemailer's.
 const DEFAULTS = { from: 'Shop <shop@example.com>' } as MailerOptions['defaults'];
@@ -18,6 +18,7 @@ export class ProcessorModule {
         SandboxModule.forRoot({
           tenancy: shopTenancy(environment),
           queue: shopQueue(environment),
+          telemetry: shopTelemetry,
           processing: { enabled: true },
         }),
       ],

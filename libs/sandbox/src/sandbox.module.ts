@@ -15,6 +15,7 @@ import { CompilerModule } from './scripts/compiler/compiler.module.js';
 import { ScriptsModule } from './scripts/scripts.module.js';
 import { TENANCY } from './tenancy/tenancy.js';
 import { TenancyModule } from './tenancy/tenancy.module.js';
+import { Tracing } from './tracing/tracing.js';
 
 /** The stages in the order that a change passes them, behind what they stand on. */
 const STAGES = [
@@ -46,7 +47,8 @@ const STAGES = [
     },
     { provide: TENANCY, inject: [SANDBOX_OPTIONS], useFactory: (options: SandboxOptions) => options.tenancy },
     SandboxEvents,
+    Tracing,
   ],
-  exports: [SANDBOX_OPTIONS, TENANCY, SandboxEvents, ...STAGES],
+  exports: [SANDBOX_OPTIONS, TENANCY, SandboxEvents, Tracing, ...STAGES],
 })
 export class SandboxModule extends ConfigurableModuleClass {}

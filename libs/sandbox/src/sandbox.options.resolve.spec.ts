@@ -117,6 +117,7 @@ describe('resolveOptions', () => {
     [{ relay: { intervalMs: 0 } }, 'relay.intervalMs: expected a positive number of milliseconds, got 0'],
     [{ email: { from: 'a@b.c\r\nbcc: x@y.z' } }, /^email\.from: expected a sender/],
     [{ migrate: 'no' }, /^migrate: expected true or false/],
+    [{ telemetry: true }, /^telemetry: expected BullMQ's Telemetry, such as new BullMQOtel.* got true$/],
     [{ tenantLimits: {} }, 'tenantLimits: expected a function, got an object with no keys'],
   ];
   it.each(bad)('refuses %j', (options, message) => {

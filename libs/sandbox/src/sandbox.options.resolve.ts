@@ -30,14 +30,15 @@ const KEYS: Readonly<Record<keyof SandboxModuleOptions, true>> = {
   processing: true,
   email: true,
   migrate: true,
+  telemetry: true,
 };
 
 /** The most `cpuMs` a script may be granted where the host names no ceiling: the article's five minutes. */
 const CEILING_CPU_MS = 300_000;
 
 /**
- * Fills in every default and checks everything, once, at boot. The result is frozen, down to its leaves (`tenancy` and
- * `queue.connection` excepted, which are handed on as they came). Throws `InvalidOptionError`, which names the option's path and the value.
+ * Fills in every default and checks everything, once, at boot. The result is frozen, down to its leaves (`tenancy`,
+ * `queue.connection` and `telemetry` excepted, which are handed on as they came). Throws `InvalidOptionError`, which names the option's path and the value.
  */
 export function resolveOptions(options: SandboxModuleOptions): SandboxOptions {
   const root = objectAt({ path: 'options', value: options }, true);
@@ -57,9 +58,10 @@ export function resolveOptions(options: SandboxModuleOptions): SandboxOptions {
       processing: resolveProcessing(at('processing')),
       email: resolveEmail(at('email')),
       migrate: booleanAt(at('migrate'), true),
+      ...(root.telemetry === undefined ? {} : { telemetry: checkTelemetry(at('telemetry')) }),
     },
     // A tenancy has a life of its own, and the drivers write to what they are given: pg hides the key in `ssl`.
-    ['tenancy', 'connection'],
+    ['tenancy', 'connection', 'telemetry'],
   );
 }
 
@@ -107,6 +109,14 @@ function checkTenancy(node: OptionNode): SandboxOptions['tenancy'] {
     throw new InvalidOptionError(node.path, problem, node.value);
   }
   return tenancy as SandboxOptions['tenancy'];
+}
+
+function checkTelemetry(node: OptionNode): NonNullable<SandboxOptions['telemetry']> {
+  const telemetry = node.value as SandboxOptions['telemetry'] | null;
+  if (typeof telemetry?.tracer?.startSpan === 'function' && typeof telemetry.contextManager?.with === 'function')
+    return telemetry;
+  const problem = `expected BullMQ's Telemetry, such as new BullMQOtel({ tracerName: 'shop' }), got ${describeValue(node.value)}`;
+  throw new InvalidOptionError(node.path, problem, node.value);
 }
 
 function resolveQueue(node: OptionNode): QueueOptions {

@@ -1,3 +1,4 @@
+import type { Telemetry } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
 import type { PoolConfig } from 'pg';
 import type { Limits } from './protocol/limits.js';
@@ -93,6 +94,11 @@ export interface SandboxModuleOptions {
   readonly email?: { readonly from?: string };
   /** Creates the library's tables when a tenant's database is opened. Default true. */
   readonly migrate?: boolean;
+  /**
+   * Traces writes, the runs they lead to and the runs' bridge calls, in one trace: what BullMQ takes under the same name,
+   * such as `new BullMQOtel({ tracerName: 'shop' })` of `bullmq-otel`. Default: nothing is traced.
+   */
+  readonly telemetry?: Telemetry;
 }
 
 type Filled<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
@@ -112,6 +118,8 @@ export interface SandboxOptions {
   readonly processing: Filled<ProcessingOptions>;
   readonly email: { readonly from?: string };
   readonly migrate: boolean;
+  /** Left out: nothing is traced. */
+  readonly telemetry?: Telemetry;
 }
 
 /** Injection token of the resolved `SandboxOptions`. */

@@ -6,4 +6,4 @@ export { ensureTenantDatabase, tenantDataSourceOptions, tenantDatabaseUrl } from
 export { EnvironmentError, readApiEnvironment, readEnvironment, readProcessorEnvironment } from './environment.js';
 export type { ApiEnvironment, ProcessorEnvironment, ShopEnvironment } from './environment.js';
 export { runApp } from './run-app.js';
-export { shopQueue, shopTenancy } from './shop-sandbox.js';
+export { shopQueue, shopTelemetry, shopTenancy } from './shop-sandbox.js';

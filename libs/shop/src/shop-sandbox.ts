@@ -1,3 +1,4 @@
+import { BullMQOtel } from 'bullmq-otel';
 import { databasePerTenant, type QueueOptions, type Tenancy } from 'nestjs-sandbox';
 import type { ShopEnvironment } from './environment.js';
 import { ensureTenantDatabase, tenantDataSourceOptions } from './tenant-database.js';
@@ -14,6 +15,9 @@ export function shopTenancy({ databaseUrl, tenants }: ShopEnvironment): Tenancy 
     },
   });
 }
+
+/** Traces go to the OpenTelemetry SDK that the process was started with (`node --import ...`); nowhere without one. */
+export const shopTelemetry = new BullMQOtel({ tracerName: 'shop' });
 
 /** The tenants' queues: on Redis where there is one, else beside the data. */
 export function shopQueue({ databaseUrl, redisUrl }: ShopEnvironment): QueueOptions {

@@ -114,6 +114,7 @@ export function newActionOf(row: ActionRow): NewAction {
     depth: row.depth,
     parentId: row.parent_id,
     status: 'pending',
+    ...(row.trace ? { trace: row.trace } : {}),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Change } from '../protocol/change.js';
 import type { ScriptError } from '../protocol/run.js';
+import type { TraceCarrier } from '../protocol/trace.js';
 import type { ActionStatus } from './action.record.js';
 
 /** A row of `sandbox_action` as the statements here return it. */
@@ -26,6 +27,7 @@ export interface ActionRow {
   readonly finished_at: Date | null;
   readonly outcome: string | null;
   readonly error: ScriptError | null;
+  readonly trace: TraceCarrier | null;
 }
 
 /** A row of `sandbox_execution`. */
@@ -65,7 +67,7 @@ export interface ActionFilter {
 
 const COLUMNS = `id, seq, script_id, script_name, script_version, entity, operation, record_id, user_id, origin, depth,
   parent_id, case when status = 'pending' and queued_at is not null then 'queued' else status end as status, attempt,
-  created_at, queued_at, finished_at, outcome, error`;
+  created_at, queued_at, finished_at, outcome, error, trace`;
 
 /** Actions, the newest first, without their images. A script is found by its id, whose index is in the same order. */
 export function listActions(filter: ActionFilter) {

@@ -11,6 +11,7 @@ import type { Limits } from '../../protocol/limits.js';
 import type { NewEmail } from '../../records/email.statements.js';
 import { EntityCatalog } from '../../scripts/entity-catalog.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
+import type { TracedSpan } from '../../tracing/traced-span.js';
 import type { RunEffects } from '../effects/run-effects.js';
 import type { Write } from '../effects/write.js';
 import type { BridgeRun } from './bridge-run.js';
@@ -36,6 +37,8 @@ export interface SessionBinding {
   readonly claim: () => Promise<void>;
   /** Gets the errors whose text must not reach the script. */
   readonly onHostFault: (method: string, error: unknown) => void;
+  /** Of the run, where somebody traces: each call is a span below it. */
+  readonly span?: TracedSpan;
 }
 
 /** What deferred calls come to: validated, not yet applied. */
@@ -95,12 +98,18 @@ export class BridgeSession {
   private async answer(call: BridgeCall, signal: AbortSignal): Promise<BridgeReply> {
     const done: unknown[] = [];
     try {
-      for (const { method, args } of call.deferred) done.push(await this.flush(method, args));
-      const value = await this.withDeadline(call, signal);
+      for (const { method, args } of call.deferred)
+        done.push(await this.traced(method, () => this.flush(method, args)));
+      const value = await this.traced(methodName(call), () => this.withDeadline(call, signal));
       return { ok: true, value, deferred: done };
     } catch (error) {
       return this.refuse(error, call, done);
     }
+  }
+
+  private traced<T>(method: string, work: () => Promise<T>): Promise<T> {
+    const { span } = this.binding;
+    return span ? span.around(`sandbox bridge ${method}`, work) : work();
   }
 
   private refuse(error: unknown, call: BridgeCall, done: readonly unknown[]): BridgeReply {

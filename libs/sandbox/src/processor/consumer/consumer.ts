@@ -6,6 +6,7 @@ import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { SCRIPT_REGISTRY, type ScriptRegistry } from '../../scripts/script-registry.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
 import { TENANCY, type Tenancy, type TenantLease } from '../../tenancy/tenancy.js';
+import { Tracing } from '../../tracing/tracing.js';
 import { BridgeServices } from '../bridge/bridge-services.js';
 import { MailSender } from '../mail/mail-sender.js';
 import { SCRIPT_POOL, type ScriptPool } from '../pool/script-pool.js';
@@ -17,6 +18,7 @@ import { Claim } from './claim.js';
 import { type HeldBack, passGate } from './gate.js';
 import { attemptAction, type AttemptOutcome, type RunnableAction, type RunPorts } from './run-attempt.js';
 import { readAction, runnableAction } from './runnable-action.js';
+import { traceRun } from './trace-run.js';
 
 /** Times a run is repeated at once because another transaction came in between; after that the delivery is retried. */
 const CONFLICTS_AT_ONCE = 3;
@@ -50,6 +52,7 @@ export class Consumer implements OnApplicationBootstrap {
     @Inject(BridgeServices) services: BridgeServices,
     @Inject(MailSender) private readonly mail: MailSender,
     @Inject(TenantOrders) private readonly orders: TenantOrders,
+    @Inject(Tracing) private readonly tracing: Tracing,
   ) {
     const onHostFault = (tenantId: string, method: string, error: unknown): void =>
       events.emit('background.error', { where: `bridge: ${method}`, tenantId, error });
@@ -115,7 +118,7 @@ export class Consumer implements OnApplicationBootstrap {
 
   private async perform(delivery: Delivery, action: RunnableAction): Promise<AttemptOutcome> {
     this.started(delivery, action);
-    const outcome = await this.attempt(action);
+    const outcome = await traceRun(this.tracing, delivery, action, (traced) => this.attempt(traced));
     this.announce(delivery, action, outcome);
     return outcome;
   }

@@ -6,15 +6,17 @@ import { finishStatement, isSuperseded, type NewExecution } from '../../records/
 import type { TriggerIndex } from '../../scripts/script-registry.js';
 import type { ScriptVersion } from '../../scripts/script.js';
 import type { TenantLease } from '../../tenancy/tenancy.js';
+import type { TracedSpan } from '../../tracing/traced-span.js';
 import { BridgeSession } from '../bridge/bridge-session.js';
 import type { BridgeServices } from '../bridge/bridge-services.js';
 import { type RunFault, RunFaultSignal, translate } from '../bridge/guest-failure.js';
 import { RunEffects } from '../effects/run-effects.js';
 import { lockTimeout } from '../effects/run-transaction.js';
 import type { PoolResult, ScriptPool } from '../pool/script-pool.js';
-import { commitRun, type Committed } from '../results/commit-run.js';
+import { commitRun, type CommitRequest, type Committed } from '../results/commit-run.js';
 import { endingOf, type EndingRules } from '../results/ending.js';
 import { Claim } from './claim.js';
+import { traceCommit } from './trace-run.js';
 
 /** One action, ready to be run. */
 export interface RunnableAction {
@@ -32,6 +34,8 @@ export interface RunnableAction {
   readonly signal: AbortSignal;
   /** Taken already, and given back by whoever took it. */
   readonly claim?: Claim;
+  /** Of the run; left out where nobody traces. */
+  readonly span?: TracedSpan;
 }
 
 /** What an attempt needs of the process. */
@@ -78,7 +82,7 @@ class RunAttempt {
     private readonly action: RunnableAction,
     private readonly deferred: boolean,
   ) {
-    const { lease, actionId, userId, depth, limits } = action;
+    const { lease, actionId, userId, depth, limits, span } = action;
     this.effects = new RunEffects(lease, limits);
     this.claim = action.claim ?? new Claim(lease, actionId);
     this.session = new BridgeSession({
@@ -90,6 +94,7 @@ class RunAttempt {
       effects: this.effects,
       services: ports.services,
       dryRun: false,
+      ...(span ? { span } : {}),
       claim: this.claim.take,
       onHostFault: (method, error) => ports.onHostFault(lease.tenantId, method, error),
     });
@@ -145,18 +150,20 @@ class RunAttempt {
   private async commit(result: PoolResult): Promise<AttemptOutcome> {
     const calls = this.session.deferredEffects(result.deferred);
     if (!calls) return { kind: 'restart' };
-    const { index, actionId, userId, depth, script, limits } = this.action;
-    const committed = await commitRun({
+    const { index, actionId, userId, depth, script, limits, span } = this.action;
+    const trace = span?.carrier;
+    const request: CommitRequest = {
       effects: this.effects,
       ...calls,
       actionId,
       scriptId: script.scriptId,
       execution: this.execution(result, 'done'),
       index,
-      origin: { userId, origin: 'script', depth: depth + 1, parentId: actionId },
+      origin: { userId, origin: 'script', depth: depth + 1, parentId: actionId, ...(trace ? { trace } : {}) },
       depthLimit: limits.depth,
       lockMs: lockTimeout(limits),
-    });
+    };
+    const committed = await traceCommit(span, result.deferred, () => commitRun(request));
     return { kind: 'finished', result, committed };
   }
 

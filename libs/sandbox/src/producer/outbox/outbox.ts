@@ -8,9 +8,12 @@ import type { NewAction } from '../../records/action.record.js';
 import { insertActions, type InsertedRow } from '../../records/action.statements.js';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import type { Change } from '../../protocol/change.js';
+import type { TraceCarrier } from '../../protocol/trace.js';
 import { planActions, type ChangeOrigin } from '../../scripts/plan-actions.js';
 import type { TriggerIndex } from '../../scripts/script-registry.js';
 import { holdWrites } from '../../tenancy/pg-wire.js';
+import type { TracedSpan } from '../../tracing/traced-span.js';
+import { Tracing } from '../../tracing/tracing.js';
 
 /** A change, who made it, and the scripts in force when it was made. */
 interface CapturedChange {
@@ -34,6 +37,7 @@ export class Outbox {
     @Inject(SANDBOX_OPTIONS) private readonly options: SandboxOptions,
     @Inject(ACTION_DISPATCHER) private readonly dispatcher: ActionDispatcher,
     @Inject(SandboxEvents) private readonly events: SandboxEvents,
+    @Inject(Tracing) private readonly tracing: Tracing,
   ) {}
 
   /**
@@ -42,9 +46,15 @@ export class Outbox {
    */
   write(runner: QueryRunner, tenantId: string, changes: readonly CapturedChange[]): PendingWrite | undefined {
     const depth = this.options.tenantLimits(tenantId)?.depth ?? this.options.limits.depth;
-    const actions = changes.flatMap(({ change, origin, index }) => planActions(index, [change], origin, depth));
-    if (actions.length === 0) return undefined;
+    const planned = changes.flatMap(({ change, origin, index }) => planActions(index, [change], origin, depth));
+    if (planned.length === 0) return undefined;
+    const span = this.tracing.start('sandbox capture', 'producer', {
+      'sandbox.tenant.id': tenantId,
+      'sandbox.actions': planned.length,
+    });
+    const actions = withTrace(planned, span?.carrier);
     const { written, ahead } = send(runner, tenantId, actions);
+    if (span) endWith(span, written);
     const committed = () => written.then((parked) => this.committed(tenantId, actions, parked));
     return ahead ? { committed } : { committed, beforeCommit: written.then(() => undefined) };
   }
@@ -58,6 +68,18 @@ export class Outbox {
       if (status === 'skipped') this.events.emit('action.skipped', { tenantId, actionId: id, reason: 'chainTooDeep' });
     }
   }
+}
+
+/** The trace goes with the actions, so that their runs belong to it, whoever runs them and however late. */
+function withTrace(actions: readonly NewAction[], trace: TraceCarrier | undefined): readonly NewAction[] {
+  return trace ? actions.map((action) => ({ ...action, trace })) : actions;
+}
+
+function endWith(span: TracedSpan, written: Promise<unknown>): void {
+  written.then(
+    () => span.end(),
+    (error: unknown) => span.end({}, error),
+  );
 }
 
 /** A `pg` client; `pipeline` is there from pg 8.23 on. */
