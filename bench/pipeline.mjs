@@ -82,6 +82,8 @@ async function createOurs(servers, name, { tenants: count = 1, library: url = 'n
           idleMs: 600_000,
         }),
         queue: { connection: { url: servers.redisUrl }, prefix },
+        // the rival has no cap either, and what is parked would not be there to be drained
+        relay: { backlog: 2 * BACKLOG },
       }),
     ],
   })(Application);

@@ -11,6 +11,8 @@ export class Contender {
     this.early = [];
     this.child = fork(fileURLToPath(new URL(file, import.meta.url)), {
       env: { ...process.env, BENCH_CONFIG: JSON.stringify(config) },
+      // BENCH_EXEC_ARGV: options for node, such as --cpu-prof
+      execArgv: process.env.BENCH_EXEC_ARGV?.split(' ') ?? [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.child.on('message', (message) => {

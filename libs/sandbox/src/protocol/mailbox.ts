@@ -24,7 +24,7 @@ export type MessageKind = (typeof MESSAGE)[keyof typeof MESSAGE];
 /** One end of a mailbox. */
 export type MailboxEnd = 'pool' | 'thread';
 
-const HEADER_WORDS = 10;
+const HEADER_WORDS = 12;
 const SEQUENCE = { pool: 0, thread: 1 } as const;
 const KIND = { pool: 2, thread: 3 } as const;
 const LENGTH = { pool: 4, thread: 5 } as const;
@@ -37,17 +37,24 @@ const RESUMED_AT = 7;
 /** The number of the run that each end's latest message is about. */
 const RUN = { pool: 8, thread: 9 } as const;
 
+/** Not 0 while the pool looks into the mailbox by itself, so that it need not be woken through the port. */
+const WATCHED = 10;
+
 /** A clock that threads of one process share: whole milliseconds, never 0, starting anew every 12 days. */
 function sharedClock(): number {
   return (Math.floor(performance.timeOrigin + performance.now()) & 0x3fffffff) + 1;
 }
 
+/** Looks at the sequence number between two looks at the clock, each of which costs as much as some 20. */
+const LOOKS_PER_CLOCK = 50;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * Shared memory through which a pool and one of its threads exchange texts, strictly in turns. Layout: 10 words (sequence,
- * kind and length of each end's latest message; the thread's CPU clock; the run each is about), then the text as UTF-8.
+ * Shared memory through which a pool and one of its threads exchange texts, strictly in turns. Layout: 12 words (sequence,
+ * kind and length of each end's latest message; the thread's CPU clock; the run each is about; whether the pool is
+ * watching; one unused), then the text as UTF-8.
  *
  * Whoever waits re-checks the sequence number after every wake: a notify can wake a waiter that registered only after the
  * value had changed, and what it would read then is its own old message.
@@ -117,6 +124,28 @@ export class Mailbox {
   /** Blocks the calling thread until an end has sent another message than the `seen` ones. */
   waitFor(from: MailboxEnd, seen: number): void {
     while (Atomics.load(this.words, SEQUENCE[from]) === seen) Atomics.wait(this.words, SEQUENCE[from], seen);
+  }
+
+  /** Looks for another message than the `seen` ones for at most so many milliseconds, without sleeping. */
+  spinFor(from: MailboxEnd, seen: number, ms: number): boolean {
+    const until = performance.now() + ms;
+    do {
+      for (let i = 0; i < LOOKS_PER_CLOCK; i++) if (Atomics.load(this.words, SEQUENCE[from]) !== seen) return true;
+    } while (performance.now() < until);
+    return false;
+  }
+
+  /**
+   * The pool says whether it looks into the mailbox by itself. When it stops it must look once more: a thread that sent
+   * something before that has not woken it.
+   */
+  watch(watched: boolean): void {
+    Atomics.store(this.words, WATCHED, watched ? 1 : 0);
+  }
+
+  /** Whether the pool looks into the mailbox by itself. To be read after a message was sent. */
+  get watched(): boolean {
+    return Atomics.load(this.words, WATCHED) !== 0;
   }
 
   /** The thread says: the script goes on, having spent that many milliseconds before. */

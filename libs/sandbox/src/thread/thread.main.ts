@@ -3,6 +3,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { DEFAULT_LIMITS } from '../protocol/limits.js';
 import { Mailbox, MESSAGE, type MessageKind } from '../protocol/mailbox.js';
 import { PORT, type RunHeader, type RunReport, type ThreadData } from '../protocol/thread-messages.js';
+import { Patience } from '../protocol/patience.js';
 import type { CompiledScript, EngineId } from '../protocol/script.js';
 import type { EngineResult, EngineRun, ScriptEngine } from './engine.js';
 import { createQuickJsEngine } from './engines/quickjs/quickjs.engine.js';
@@ -16,6 +17,8 @@ const port = parentPort as NonNullable<typeof parentPort>;
 const mailbox = new Mailbox(data.mailbox);
 const engines = new Map<EngineId, ScriptEngine>();
 const scripts = new Map<string, CompiledScript>();
+const forReplies = new Patience();
+const forRuns = new Patience();
 let seen = 0;
 /** The number of the present run, or of the latest. */
 let serving = 0;
@@ -23,11 +26,13 @@ let serving = 0;
 function send(kind: MessageKind, text = ''): void {
   let whole: string | undefined;
   mailbox.send('thread', kind, text, (large) => (whole = large));
-  port.postMessage(whole === undefined ? null : [serving, whole]);
+  if (whole !== undefined) port.postMessage([serving, whole]);
+  else if (!mailbox.watched) port.postMessage(null);
 }
 
 /** Blocks until the pool has sent the next message. */
-function receive(): { kind: number; text: string } {
+function receive(patience: Patience): { kind: number; text: string } {
+  patience.spin((ms) => mailbox.spinFor('pool', seen, ms));
   mailbox.waitFor('pool', seen);
   seen = mailbox.sequence('pool');
   return { kind: mailbox.kind('pool'), text: mailbox.text('pool') ?? fromPort() };
@@ -98,7 +103,7 @@ class ThreadRun implements EngineRun {
     const askedAt = performance.now();
     mailbox.pause();
     send(MESSAGE.call, request);
-    const { kind, text } = receive();
+    const { kind, text } = receive(forReplies);
     this.waitedMs += performance.now() - askedAt;
     mailbox.resume(this.cpuMs());
     if (kind === MESSAGE.reply) return text;
@@ -161,7 +166,7 @@ async function main(): Promise<void> {
   await engine.load(EMPTY, DEFAULT_LIMITS);
   send(MESSAGE.ready);
   for (;;) {
-    const { kind, text } = receive();
+    const { kind, text } = receive(forRuns);
     if (kind !== MESSAGE.run) continue;
     serving = mailbox.run('pool');
     mailbox.speakOf(serving);

@@ -3,6 +3,7 @@ import { Mailbox, MESSAGE } from '../../protocol/mailbox.js';
 import type { CompiledScript, EngineId } from '../../protocol/script.js';
 import { PORT, type RunHeader, type ThreadData } from '../../protocol/thread-messages.js';
 import type { ActiveRun, RunLink } from './active-run.js';
+import type { MailboxWatch, WatchedMailbox } from './mailbox-watch.js';
 import type { PoolRun } from './script-pool.js';
 import { quickJsModule, threadEntry } from './thread-entry.js';
 
@@ -35,7 +36,7 @@ const SETTLE_MS = 20_000;
 const KNOWN_SCRIPTS = 400;
 
 /** A `worker_threads.Worker`, its mailbox and the run it has. Nothing that it sends can throw here. */
-export class PoolThread implements RunLink {
+export class PoolThread implements RunLink, WatchedMailbox {
   state: ThreadState = 'starting';
   idleSince = 0;
   private readonly mailbox = new Mailbox();
@@ -56,6 +57,7 @@ export class PoolThread implements RunLink {
   constructor(
     engine: EngineId,
     private readonly listener: ThreadListener,
+    private readonly mailboxWatch: MailboxWatch,
   ) {
     const workerData: ThreadData = { mailbox: this.mailbox.buffer, engine, wasm: quickJsModule() };
     this.worker = new Worker(threadEntry(), {
@@ -139,21 +141,40 @@ export class PoolThread implements RunLink {
   private send(kind: 1 | 2 | 3, text: string): void {
     if (this.state === 'gone') return;
     this.mailbox.send('pool', kind, text, (large) => this.worker.postMessage(large));
+    this.mailboxWatch.begin(this);
+  }
+
+  watch(watched: boolean): void {
+    this.mailbox.watch(watched);
+  }
+
+  look(): boolean {
+    return this.open(undefined);
   }
 
   private receive(message: unknown): void {
-    if (this.state === 'gone') return;
-    if (message === PORT.idle || message === PORT.replace) return this.settled(message);
+    this.open(message);
+    // behind the result that it is about, which may not have been posted
+    if (message === PORT.idle || message === PORT.replace) this.settled(message);
+  }
+
+  /** Takes the thread's message, if there is one; `posted` is what came through the port. */
+  private open(posted: unknown): boolean {
+    if (this.state === 'gone') return false;
     const sequence = this.mailbox.sequence('thread');
-    if (sequence === this.seen) return;
+    if (sequence === this.seen) return false;
     const about = this.mailbox.run('thread');
-    const text = this.mailbox.text('thread') ?? textThroughPort(message, about);
+    const text = this.mailbox.text('thread') ?? textThroughPort(posted, about);
     // that of an earlier message, or of none: the text of this one is still on its way
-    if (text === undefined) return;
+    if (text === undefined) return false;
     this.seen = sequence;
-    if (this.run && about !== this.number) return this.handBack(this.run);
-    this.heard = true;
-    this.take(this.mailbox.kind('thread'), text);
+    this.mailboxWatch.end(this);
+    if (this.run && about !== this.number) this.handBack(this.run);
+    else {
+      this.heard = true;
+      this.take(this.mailbox.kind('thread'), text);
+    }
+    return true;
   }
 
   /** A message about an earlier run, which is over: such a thread is of no more use, and its run is another one's. */
@@ -205,6 +226,7 @@ export class PoolThread implements RunLink {
   private leave(): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
+    this.mailboxWatch.end(this);
     const { run } = this;
     this.run = undefined;
     void this.worker.terminate();

@@ -4,6 +4,7 @@ import type { Outcome } from '../../protocol/run.js';
 import type { EngineId } from '../../protocol/script.js';
 import { ActiveRun } from './active-run.js';
 import { CpuMeter } from './cpu-meter.js';
+import { MailboxWatch } from './mailbox-watch.js';
 import { PoolThread, type ThreadListener } from './pool-thread.js';
 import type { PoolResult, PoolRun, PoolStats, ScriptPool } from './script-pool.js';
 
@@ -37,6 +38,7 @@ export class ThreadPool implements ScriptPool, ThreadListener {
   private readonly idleMs: number;
   private readonly cores = availableParallelism();
   private readonly cpu = new CpuMeter();
+  private readonly mailboxWatch = new MailboxWatch();
   private readonly threads = new Set<PoolThread>();
   /** The thread used last is last. */
   private readonly idle: PoolThread[] = [];
@@ -156,7 +158,7 @@ export class ThreadPool implements ScriptPool, ThreadListener {
   }
 
   private startThread(): void {
-    this.threads.add(new PoolThread(this.engine, this));
+    this.threads.add(new PoolThread(this.engine, this, this.mailboxWatch));
     this.shrinkTimer ??= setInterval(() => this.shrink(), Math.max(this.idleMs / 2, 10)).unref();
   }
 
