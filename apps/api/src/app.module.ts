@@ -3,12 +3,14 @@ import { SandboxModule } from 'nestjs-sandbox';
 import { SandboxAdminModule } from 'nestjs-sandbox/admin';
 import { type ApiEnvironment, shopQueue, shopTelemetry, shopTenancy } from 'shop';
 import { AdminGuard } from './admin/admin.guard.js';
+import { AdminToken } from './admin/admin-token.js';
 import { CustomersController } from './customers/customers.controller.js';
 import { CustomersService } from './customers/customers.service.js';
 import { API_ENVIRONMENT } from './environment.token.js';
 import { HealthController } from './health/health.controller.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { OrdersService } from './orders/orders.service.js';
+import { QueuesModule } from './queues/queues.module.js';
 
 /** The api: it writes entities, so it captures; it serves no queue. */
 @Module({})
@@ -24,10 +26,11 @@ export class AppModule {
           telemetry: shopTelemetry,
         }),
         SandboxAdminModule.forRoot({ guard: AdminGuard }),
+        QueuesModule,
       ],
       controllers: [CustomersController, OrdersController, HealthController],
-      providers: [{ provide: API_ENVIRONMENT, useValue: environment }, CustomersService, OrdersService],
-      exports: [API_ENVIRONMENT],
+      providers: [{ provide: API_ENVIRONMENT, useValue: environment }, AdminToken, CustomersService, OrdersService],
+      exports: [API_ENVIRONMENT, AdminToken],
     };
   }
 }

@@ -6,6 +6,7 @@ export interface HttpRequest {
 /** The same of its response. */
 export interface HttpResponse {
   readonly headersSent: boolean;
+  setHeader(name: string, value: string): void;
   status(code: number): HttpResponse;
   json(body: unknown): void;
 }
