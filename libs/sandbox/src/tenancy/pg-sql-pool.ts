@@ -1,41 +1,35 @@
 import type { Pool, PoolClient, QueryConfig } from 'pg';
-import { holdWrites } from './pg-wire.js';
 import { guardPool } from './guard-pool.js';
+import { PgLanes } from './pg-lanes.js';
 import type { SqlConnection, SqlPool, SqlResult, SqlStatement } from './tenancy.js';
 
 /** The library's way to a database over the `pg` pool that a TypeORM DataSource owns. */
 export class PgSqlPool implements SqlPool {
+  private readonly lanes: PgLanes;
+
   constructor(private readonly pool: Pool) {
     guardPool(pool);
+    this.lanes = new PgLanes(pool);
   }
 
   async query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<SqlResult<Row>> {
-    return resultOf<Row>(await this.pool.query(configOf(statement)));
+    const [result] = await this.lanes.send([statement]);
+    return resultOf<Row>(result as PgResult);
   }
 
   async connect(): Promise<SqlConnection> {
     return new PgSqlConnection(await this.pool.connect());
   }
 
-  async transaction(
-    statements: readonly SqlStatement[],
-    check: (results: readonly SqlResult[]) => boolean = () => true,
-  ): Promise<readonly SqlResult[] | undefined> {
-    const client = await this.pool.connect();
-    const connection = new PgSqlConnection(client);
-    let committed = false;
-    try {
-      const results = await sendTogether(client, statements);
-      if (!check(results)) return undefined;
-      await client.query('COMMIT');
-      committed = true;
-      return results;
-    } finally {
-      if (committed) connection.release();
-      else await rollBack(client, connection);
-    }
+  /** A failed statement makes a rollback of the COMMIT, which is on its way by then. */
+  async transaction(statements: readonly SqlStatement[]): Promise<readonly SqlResult[]> {
+    const results = await this.lanes.send([BEGIN, ...statements, COMMIT]);
+    return results.slice(1, -1).map((result) => resultOf(result));
   }
 }
+
+const BEGIN: SqlStatement = { text: 'BEGIN' };
+const COMMIT: SqlStatement = { text: 'COMMIT' };
 
 /** One checked-out connection. */
 class PgSqlConnection implements SqlConnection {
@@ -63,37 +57,6 @@ class PgSqlConnection implements SqlConnection {
     this.released = true;
     this.client.removeListener('error', this.onError);
     this.client.release(broken || this.broken);
-  }
-}
-
-/**
- * BEGIN and the statements, sent without waiting for answers. pg 8.23 writes them to the wire at once while `pipeline`
- * is set; an older pg queues them and saves no round trip. Only the time in here is pipelined: a cursor or a stream of
- * the host, which pg refuses in that mode, gets an ordinary connection.
- */
-async function sendTogether(client: PoolClient, statements: readonly SqlStatement[]): Promise<SqlResult[]> {
-  const pipelined = client as PoolClient & { pipeline?: boolean };
-  const before = pipelined.pipeline;
-  if (before !== undefined) pipelined.pipeline = true;
-  try {
-    const send = holdWrites(client);
-    const sent = [client.query('BEGIN'), ...statements.map((statement) => client.query(configOf(statement)))];
-    send();
-    const answers = await Promise.allSettled(sent);
-    const failed = answers.find((answer) => answer.status === 'rejected');
-    if (failed) throw failed.reason;
-    return answers.slice(1).map((answer) => resultOf((answer as PromiseFulfilledResult<PgResult>).value));
-  } finally {
-    if (before !== undefined) pipelined.pipeline = before;
-  }
-}
-
-async function rollBack(client: PoolClient, connection: PgSqlConnection): Promise<void> {
-  try {
-    await client.query('ROLLBACK');
-    connection.release();
-  } catch {
-    connection.release(true);
   }
 }
 

@@ -28,13 +28,9 @@ export interface SqlPool extends SqlClient {
   connect(): Promise<SqlConnection>;
   /**
    * Sends the statements one behind the other on one connection without waiting in between, inside BEGIN and COMMIT.
-   * `check` sees the results before the COMMIT is sent and rolls back by returning false or throwing.
-   * Resolves to the results, or to `undefined` after a rollback by `check`.
+   * Rejects with the first error; nothing is committed then (or, where the connection broke at the COMMIT, all).
    */
-  transaction(
-    statements: readonly SqlStatement[],
-    check?: (results: readonly SqlResult[]) => boolean,
-  ): Promise<readonly SqlResult[] | undefined>;
+  transaction(statements: readonly SqlStatement[]): Promise<readonly SqlResult[]>;
 }
 
 /** A tenant's database, open for as long as the lease is held. */

@@ -212,23 +212,29 @@ function sqlRules({ tenants: [one] }: TenancyContractSetup, rule: Rule): Contrac
           { text: 'select sum(n)::int as s from tenancy_contract' },
         ]);
         assert.deepEqual(
-          results?.map(({ rowCount }) => rowCount),
+          results.map(({ rowCount }) => rowCount),
           [1, 1, 1],
         );
-        assert.deepEqual(results?.[2]?.rows, [{ s: 3 }]);
+        assert.deepEqual(results[2]?.rows, [{ s: 3 }]);
         assert.equal(await count(sql), 2);
       }),
     ),
-    rule('a transaction whose check says no is rolled back and resolves to undefined', LATE_MS, (tenancy) =>
+    rule('statements that are sent together fail alone', LATE_MS, (tenancy) =>
       withTable(tenancy, async (sql) => {
-        assert.equal(await sql.transaction([insert(1)], ([result]) => result?.rowCount === 7), undefined);
-        await assert.rejects(
-          sql.transaction([insert(1)], () => {
-            throw new RangeError('check');
-          }),
-          RangeError,
-        );
-        assert.equal(await count(sql), 0);
+        const sent = [insert(1), insert(1), insert(2), { text: 'select no_such_function()' }, insert(3)];
+        const answers = await Promise.allSettled(sent.map((statement) => sql.query(statement)));
+        assert.equal(answers.filter(({ status }) => status === 'fulfilled').length, 3);
+        assert.equal(await count(sql), 3);
+      }),
+    ),
+    rule('a slow statement does not hold up those that come later', LATE_MS, (tenancy) =>
+      withTable(tenancy, async (sql) => {
+        let slow = true;
+        const sleeping = sql.query({ text: 'select pg_sleep(1)' }).finally(() => (slow = false));
+        await sleep(50);
+        for (let n = 0; n < 5; n++) await sql.query({ text: 'select 1' });
+        assert.ok(slow);
+        await sleeping;
       }),
     ),
     rule('a failing statement rolls everything back, and the connection stays good', LATE_MS, (tenancy) =>

@@ -39,7 +39,7 @@ function gateStatement(
 
 async function decide(lease: TenantLease, statement: SqlStatement): Promise<GateVerdict> {
   const answers = await lease.sql.transaction([lockOrder, statement]);
-  const row = answers?.[1]?.rows[0] as GateRow | undefined;
+  const row = answers[1]?.rows[0] as GateRow | undefined;
   if (!row) return { kind: 'superseded' };
   if (row.verdict === 'run') return { kind: 'run' };
   if (row.verdict === 'skip')
