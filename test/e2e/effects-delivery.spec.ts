@@ -5,6 +5,7 @@ import { BridgeMethod, type BridgeRun, BridgeService, TenantDataSources } from '
 import { SandboxEvents, type SandboxEventMap } from '../../libs/sandbox/src/events/sandbox-events.js';
 import { Consumer } from '../../libs/sandbox/src/processor/consumer/consumer.js';
 import { MailSender } from '../../libs/sandbox/src/processor/mail/mail-sender.js';
+import { QUEUE_BACKEND, type QueueBackend } from '../../libs/sandbox/src/queue/queue-backend.js';
 import type { Delivery } from '../../libs/sandbox/src/processor/turns/turns.js';
 import { until } from '../support/processes.mjs';
 import { startStack, type Stack } from './stack.js';
@@ -49,9 +50,11 @@ describe('deliveries', () => {
       events.on(name, () => void seen.push(name));
   }, 60_000);
   afterAll(() => stack?.close());
-  beforeEach(() => {
+  beforeEach(async () => {
     seen = [];
     World.mood = 'fine';
+    // what a test left undone would come before all that follows
+    await sql(`update sandbox_action set status = 'cancelled', finished_at = now() where finished_at is null`);
   });
 
   const sql = (text: string) =>
@@ -67,6 +70,9 @@ describe('deliveries', () => {
     const customer = await stack.createCustomer(stack.acme, name);
     await stack.createOrder(stack.acme, customer, '2.50');
     const [row] = await sql(`select * from sandbox_action where script_name = '${name}'`);
+    // the scripts of the tests before listen as well
+    await sql(`update sandbox_action set status = 'cancelled', finished_at = now()
+      where record_id = '${row!['record_id'] as string}' and script_name <> '${name}'`);
     const change = { entity: 'order', operation: 'create', recordId: row!['record_id'], ...(row!['change'] as object) };
     const controller = new AbortController();
     const ends: string[] = [];
@@ -218,6 +224,29 @@ describe('deliveries', () => {
     World.mood = 'fine';
     await consumer.handle(deliver({ signal: new AbortController().signal }));
     expect(await total(customer.id)).toBe(2.5);
+  });
+
+  it('that come before their time leave nothing behind, and come again behind what was committed before them', async () => {
+    const queue = stack.app.get<QueueBackend>(QUEUE_BACKEND, { strict: false });
+    const waiting = async () =>
+      (await queue.queue(stack.acme).getJobs(['wait'])).map(({ id }) => id as string).toReversed();
+    for (const source of [ADD, `${ADD} context.world.act()`, `throw new Error('no')`]) {
+      await queue.queue(stack.acme).obliterate({ force: true });
+      const first = await pending(ADD);
+      const second = await pending(source);
+      const calls = stack.app.get(World).calls;
+      await consumer.handle(second.deliver());
+      expect(second.ends).toEqual(['complete']);
+      expect(await second.action()).toMatchObject({ status: 'pending', attempt: 0 });
+      expect([await total(second.customer.id), stack.app.get(World).calls - calls]).toEqual([0, 0]);
+      const line = await waiting();
+      expect(line.indexOf(first.id)).toBeGreaterThanOrEqual(0);
+      expect(line.indexOf(second.id)).toBeGreaterThan(line.indexOf(first.id));
+      await consumer.handle(first.deliver());
+      await consumer.handle(second.deliver());
+      expect((await second.action())?.['status']).toBe(source.startsWith('throw') ? 'failed' : 'done');
+      await sql(`update sandbox_action set finished_at = now() where finished_at is null`);
+    }
   });
 
   it('of an action that another processor has a lease on come back later', async () => {

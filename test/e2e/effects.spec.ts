@@ -101,6 +101,7 @@ describe('effects', () => {
       depth: options.depth ?? 0,
       about: { id: actionId },
       limits: { ...DEFAULT_LIMITS, ...options.limits },
+      inLine: false,
       rules: { attemptsMade: 0, retries: options.retries ?? 0, attempts: 10 },
       signal: new AbortController().signal,
     };

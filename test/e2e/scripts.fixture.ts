@@ -99,6 +99,7 @@ export class Fixture {
     const dispatcher: ActionDispatcher = {
       dispatch: (_tenantId, actions) => void dispatched.push(...actions),
       resume: () => Promise.resolve(),
+      lineUp: () => Promise.resolve(),
       later: () => Promise.resolve(),
     };
     const backend = createRedisQueueBackend({

@@ -115,10 +115,10 @@ from sandbox_email where action_id = $1 order by seq`,
   values: [actionId],
 });
 
-/** Lets an action that ended badly run again; no row where it is in another state. */
+/** Lets an action that ended badly run again, behind what was written meanwhile; no row where it is in another state. */
 export const retryAction = (id: string) => ({
   text: `update sandbox_action set status = 'pending', queued_at = null, lease_until = null, finished_at = null,
-  outcome = null, error = null
+  outcome = null, error = null, written_by = pg_current_xact_id(), written_seeing = pg_current_snapshot()
 where id = $1 and status in ('failed', 'dead', 'cancelled') returning ${COLUMNS}, change`,
   values: [id],
 });
@@ -142,8 +142,12 @@ returning ${COLUMNS}, change`,
   values: [id, newId],
 });
 
-/** Milliseconds that the oldest unfinished action has waited for being handed to the queue; no row where none waits. */
+/**
+ * Milliseconds that the oldest unfinished action has waited for being handed to the queue; no row where none waits. One
+ * that is parked, or delayed by its script, waits rightly.
+ */
 export const relayLag = {
   text: `select extract(epoch from now() - created_at) * 1000 as lag_ms from sandbox_action
-where finished_at is null and queued_at is null and status = 'pending' order by seq limit 1`,
+where finished_at is null and queued_at is null and status = 'pending' and not parked and (due_at is null or due_at <= now())
+order by seq limit 1`,
 };

@@ -1,6 +1,7 @@
 import type { LogLine, Outcome, ScriptError, Usage } from '../protocol/run.js';
 import type { SqlStatement } from '../tenancy/tenancy.js';
 import type { ActionStatus } from './action.record.js';
+import { FIRST_IN_LINE } from './order.statements.js';
 import { storableJson } from './storable-json.js';
 
 /** What is kept of a run, and what it makes of its action. */
@@ -21,27 +22,38 @@ export interface NewExecution {
   readonly status: Extract<ActionStatus, 'done' | 'failed' | 'dead' | 'pending'>;
   /** The attempt a claim was committed for; left out where there was none. */
   readonly claimedAttempt?: number;
+  /** Whether nothing is kept unless the action is first in its line. Not for one that was claimed. Default false. */
+  readonly inLine?: boolean;
 }
 
-const FINISHED = `with finished as (
-  update sandbox_action set status = $2, outcome = $3, error = $4::jsonb, lease_until = null,
+/** A text for each case, not a parameter: what a plan cannot leave out it is made anew for, every time (0.1 ms). */
+const finished = (inLine: boolean): string => `with finished as (
+  update sandbox_action a set status = $2, outcome = $3, error = $4::jsonb, lease_until = null,
     attempt = attempt + case when $5::int is null then 1 else 0 end,
     finished_at = case when $2 = 'pending' then null else now() end
   where id = $1 and finished_at is null
     and case when $5::int is null then lease_until is null or lease_until < now() else attempt = $5 end
+    ${inLine ? `and ${FIRST_IN_LINE}` : ''}
   returning attempt
 )`;
+
+const FINISHED = finished(false);
+const FINISHED_IN_LINE = finished(true);
 
 const EXECUTION = `insert into sandbox_execution (id, action_id, attempt, script_id, script_version, outcome, value, error, logs, usage, started_at)
 values ($6, $1, (select attempt from finished), $7, $8, $3, $9::jsonb, $4::jsonb, $10::jsonb, $11::jsonb, $12)`;
 
 /**
- * Writes the execution and the action's new state, if the action is unfinished and nobody else has a lease on it.
+ * Writes the execution and the action's new state, if the action is unfinished, nobody else has a lease on it, and it is
+ * first in its line where that is asked for.
  * Otherwise there is no attempt to put in the execution, and the statement fails on that column (`isSuperseded`): so the
  * transaction it belongs to is rolled back by the server, without anybody having looked at a row count in between.
  */
 export function finishStatement(execution: NewExecution): SqlStatement {
-  return { name: 'sandbox_finish', text: `${FINISHED}\n${EXECUTION}`, values: finishValues(execution) };
+  const values = finishValues(execution);
+  return execution.inLine
+    ? { name: 'sandbox_finish_in_line', text: `${FINISHED_IN_LINE}\n${EXECUTION}`, values }
+    : { name: 'sandbox_finish', text: `${FINISHED}\n${EXECUTION}`, values };
 }
 
 /**
@@ -56,7 +68,7 @@ export function finishWith(
   const values = finishValues(execution);
   const { change, select } = effect(values);
   return {
-    text: `${FINISHED},\nexecution as (${EXECUTION}),\nw as (${change} returning 1)\nselect ${select} from w`,
+    text: `${execution.inLine ? FINISHED_IN_LINE : FINISHED},\nexecution as (${EXECUTION}),\nw as (${change} returning 1)\nselect ${select} from w`,
     values,
   };
 }
@@ -78,7 +90,10 @@ function finishValues(execution: NewExecution): unknown[] {
   ];
 }
 
-/** Whether an error of `finishStatement` or `finishWith` says that the action was finished, or is leased, by somebody else. */
+/**
+ * Whether an error of `finishStatement` or `finishWith` says that the action was finished, or is leased, by somebody else,
+ * or that it is not first in its line.
+ */
 export function isSuperseded(error: unknown): boolean {
   const { code, table, column } = error as { code?: unknown; table?: unknown; column?: unknown };
   return code === '23502' && table === 'sandbox_execution' && column === 'attempt';
@@ -96,14 +111,14 @@ where id = $1 and finished_at is null and (lease_until is null or lease_until < 
 
 /**
  * Takes a lease on the action for a run that may act outside the database; returns the attempt that its finish must
- * name. No row: finished, or leased by somebody else.
+ * name. No row: finished, leased by somebody else, or, where `inLine` asks for that, not first in its line.
  */
-export function claimStatement(actionId: string, leaseMs: number): SqlStatement {
+export function claimStatement(actionId: string, leaseMs: number, inLine = false): SqlStatement {
   return {
-    name: 'sandbox_claim',
-    text: `update sandbox_action set status = 'running', attempt = attempt + 1, lease_until = now() + $2 * interval '1 millisecond'
+    name: inLine ? 'sandbox_claim_in_line' : 'sandbox_claim',
+    text: `update sandbox_action a set status = 'running', attempt = attempt + 1, lease_until = now() + $2 * interval '1 millisecond'
 where id = $1 and finished_at is null and (lease_until is null or lease_until < now())
-returning attempt`,
+${inLine ? `  and ${FIRST_IN_LINE}\n` : ''}returning attempt`,
     values: [actionId, leaseMs],
   };
 }

@@ -1,9 +1,21 @@
 import type { SqlStatement } from '../tenancy/tenancy.js';
 
 /**
- * Who may run beside whom, decided in the tenant's database, for tenants some of whose scripts ask for less order than
- * one at a time. The reasoning is in docs/adr/0015-order-in-the-rows.md.
+ * Who may run beside whom and before whom, decided in the tenant's database. The reasoning is in
+ * docs/adr/0015-order-in-the-rows.md (tenants some of whose scripts ask for less order than one at a time) and
+ * docs/adr/0017-commit-order-in-the-rows.md (all the others).
  */
+
+/**
+ * Whether action `a` is first in the line of its tenant: no unfinished one was committed before it was written. Those of
+ * one transaction come as they were written; of two transactions that overlapped, neither is before the other. One that a
+ * gate had wait has given up its place. A scalar with `order by`, which keeps the planner on the index of unfinished actions:
+ * of an `exists` it would drop that, and read the whole table while it believes that to be small.
+ */
+export const FIRST_IN_LINE = `(select b.seq from sandbox_action b
+  where b.finished_at is null and b.seq < a.seq and b.due_at is null
+    and (b.written_by = a.written_by or pg_visible_in_snapshot(b.written_by, a.written_seeing))
+  order by b.seq limit 1) is null`;
 
 /** The scripts whose actions an action may not run beside, or overtake. */
 export interface OrderKeys {

@@ -135,4 +135,15 @@ create index sandbox_action_gate on sandbox_action (script_id, gate_key, seq) wh
 create index sandbox_action_admitted on sandbox_action (script_id, gate_key, admitted_at) where admitted_at is not null;
 `,
   },
+  {
+    id: 5,
+    name: 'commit order',
+    sql: `
+-- the transaction that wrote it, and what that one could see: so which of two was committed before the other was written;
+-- see order.statements. Older rows go without: a default of their own would rewrite the table.
+alter table sandbox_action add column written_by xid8, add column written_seeing pg_snapshot;
+alter table sandbox_action alter column written_by set default pg_current_xact_id(),
+  alter column written_seeing set default pg_current_snapshot();
+`,
+  },
 ];

@@ -6,6 +6,14 @@ import { RunFaultSignal } from '../bridge/guest-failure.js';
 /** Milliseconds a claim holds without being renewed: how long a crash delays the next attempt of such a run. */
 const LEASE_MS = 30_000;
 
+/** How a claim is to be made. */
+export interface ClaimOptions {
+  /** Milliseconds it holds without being renewed. Default 30,000. */
+  readonly leaseMs?: number;
+  /** Whether `take` asks that the action be first in its line. Default false. */
+  readonly inLine?: boolean;
+}
+
 /**
  * The right to act outside the database for an action: a lease on its row, committed before the first such act and
  * renewed while the run goes on. The finish of the run names the claimed attempt, so it fails once the lease was lost.
@@ -13,22 +21,29 @@ const LEASE_MS = 30_000;
 export class Claim {
   private held: number | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private readonly leaseMs: number;
 
   constructor(
     private readonly lease: TenantLease,
     private readonly actionId: string,
-    private readonly leaseMs = LEASE_MS,
-  ) {}
+    private readonly options: ClaimOptions = {},
+  ) {
+    this.leaseMs = options.leaseMs ?? LEASE_MS;
+  }
 
   /** The attempt that was claimed; `undefined` while nothing is. */
   get attempt(): number | undefined {
     return this.held;
   }
 
-  /** Takes the lease, once. Throws a `RunFaultSignal` (`superseded`) where the action is finished or leased elsewhere. */
+  /**
+   * Takes the lease, once. Throws a `RunFaultSignal` (`superseded`) where the action is finished, leased elsewhere, or not
+   * first in its line.
+   */
   readonly take = async (): Promise<void> => {
     if (this.held !== undefined) return;
-    const { rows } = await this.lease.sql.query<{ attempt: number }>(claimStatement(this.actionId, this.leaseMs));
+    const claim = claimStatement(this.actionId, this.leaseMs, this.options.inLine);
+    const { rows } = await this.lease.sql.query<{ attempt: number }>(claim);
     if (!rows[0]) throw new RunFaultSignal({ kind: 'superseded' });
     this.hold(rows[0].attempt);
   };

@@ -31,7 +31,8 @@ const ORDER_LEASE_MS = 15_000;
 type DeliveryOutcome =
   | AttemptOutcome
   | { readonly kind: 'later'; readonly delayMs: number }
-  | { readonly kind: 'complete' | 'leased' | 'waits' };
+  /** `early`: an action that was committed before it is unfinished. */
+  | { readonly kind: 'complete' | 'leased' | 'waits' | 'early' };
 
 /**
  * The life of a job: a turn hands it over, it is run with the script in force now, what came of it is kept once, it goes.
@@ -84,10 +85,11 @@ export class Consumer implements OnApplicationBootstrap {
       if (gate && gate.kind !== 'run') return await this.heldBack(lease, delivery, gate);
       const change = job.change ?? (await readAction(lease, job.actionId))?.change;
       if (!change) return { kind: 'complete' };
-      const action = runnableAction(this.options, delivery, lease, index, script, change);
       const keys = this.orders.keysOf(index, script);
+      const inLine = ordered && !keys;
+      const action = runnableAction(this.options, delivery, lease, index, script, change, inLine);
       const outcome = keys ? await this.inOrder(delivery, action, keys) : await this.perform(delivery, action);
-      return outcome.kind === 'superseded' ? await this.superseded(lease, delivery) : outcome;
+      return outcome.kind === 'superseded' ? await this.superseded(lease, delivery, inLine) : outcome;
     } finally {
       lease.release();
     }
@@ -106,7 +108,7 @@ export class Consumer implements OnApplicationBootstrap {
   /** A run that has to keep apart from others: claims its action first, and lets those behind it go when it is over. */
   private async inOrder(delivery: Delivery, action: RunnableAction, keys: OrderKeys): Promise<DeliveryOutcome> {
     const { lease, actionId } = action;
-    const claim = new Claim(lease, actionId, ORDER_LEASE_MS);
+    const claim = new Claim(lease, actionId, { leaseMs: ORDER_LEASE_MS });
     const taken = await claim.takeInOrder(keys);
     if (taken !== 'taken') return { kind: taken };
     const outcome = await this.perform(delivery, { ...action, claim });
@@ -146,7 +148,8 @@ export class Consumer implements OnApplicationBootstrap {
         await delivery.complete();
         return await this.dispatcher.later(delivery.tenantId, delivery.job, outcome.delayMs);
       case 'waits':
-        return await this.stepAside(delivery);
+      case 'early':
+        return await this.stepAside(delivery, outcome.kind);
       case 'cancelled':
         return void (await delivery.release());
       case 'leased':
@@ -161,16 +164,18 @@ export class Consumer implements OnApplicationBootstrap {
   }
 
   /**
-   * The job goes; whoever ends what the action waits for brings it back. Only then is asked whether that has happened
-   * meanwhile: a job that comes back while the old one is there would be lost with it.
+   * The job goes. `waits`: whoever ends what the action waits for brings it back; only then is asked whether that has
+   * happened meanwhile: a job that comes back while the old one is there would be lost with it. `early`: the queue lost
+   * what comes before it, or has it behind; the line is put in order again, and the job gets its place in it.
    */
-  private async stepAside(delivery: Delivery): Promise<void> {
+  private async stepAside(delivery: Delivery, why: 'waits' | 'early'): Promise<void> {
     const { tenantId, job } = delivery;
     this.events.emit('action.waits', { tenantId, actionId: job.actionId });
     await delivery.complete();
     const lease = await this.tenancy.lease(tenantId);
     try {
-      await this.dispatcher.resume(lease, job.actionId);
+      if (why === 'waits') await this.dispatcher.resume(lease, job.actionId);
+      else await this.dispatcher.lineUp(lease, job);
     } finally {
       lease.release();
     }
@@ -211,10 +216,15 @@ export class Consumer implements OnApplicationBootstrap {
     return { kind: 'complete' };
   }
 
-  /** Somebody else finished the action, or is at it with a lease. */
-  private async superseded(lease: TenantLease, { job: { actionId } }: Delivery): Promise<DeliveryOutcome> {
-    this.events.emit('action.superseded', { tenantId: lease.tenantId, actionId });
+  /** Somebody else finished the action, or is at it with a lease, or it was not its turn in the line. */
+  private async superseded(
+    lease: TenantLease,
+    { job: { actionId } }: Delivery,
+    inLine = false,
+  ): Promise<DeliveryOutcome> {
     const row = await readAction(lease, actionId);
+    if (row && !row.finished && !row.leased && inLine) return { kind: 'early' };
+    this.events.emit('action.superseded', { tenantId: lease.tenantId, actionId });
     if (row && !row.finished) return { kind: 'leased' };
     // Whoever finished it may have died before it let those behind it go.
     await this.dispatcher.resume(lease, actionId);
@@ -238,7 +248,7 @@ export class Consumer implements OnApplicationBootstrap {
     const { committed, result } = attempt;
     const pending = committed.actions.filter(({ status }) => status === 'pending');
     if (committed.parked) this.events.emit('actions.parked', { tenantId, actionIds: pending.map(({ id }) => id) });
-    else if (pending.length > 0) this.dispatcher.dispatch(tenantId, pending);
+    else if (pending.length > 0) this.dispatcher.dispatch(tenantId, pending, committed.seq);
     for (const { id, status, error } of committed.actions)
       if (status === 'skipped')
         this.events.emit('action.skipped', { tenantId, actionId: id, reason: error?.message ?? '' });

@@ -30,6 +30,8 @@ export interface RunnableAction {
   /** What scripts see as `context.action`. */
   readonly about: JsonRecord;
   readonly limits: Readonly<Limits>;
+  /** Whether nothing may come of it while an action that was committed before it is unfinished. */
+  readonly inLine: boolean;
   readonly rules: EndingRules;
   readonly signal: AbortSignal;
   /** Taken already, and given back by whoever took it. */
@@ -82,9 +84,9 @@ class RunAttempt {
     private readonly action: RunnableAction,
     private readonly deferred: boolean,
   ) {
-    const { lease, actionId, userId, depth, limits, span } = action;
+    const { lease, actionId, userId, depth, limits, inLine, span } = action;
     this.effects = new RunEffects(lease, limits);
-    this.claim = action.claim ?? new Claim(lease, actionId);
+    this.claim = action.claim ?? new Claim(lease, actionId, { inLine });
     this.session = new BridgeSession({
       tenantId: lease.tenantId,
       userId,
@@ -181,7 +183,7 @@ class RunAttempt {
   }
 
   private execution(result: RunResult, status: NewExecution['status']): NewExecution {
-    const { actionId, script } = this.action;
+    const { actionId, script, inLine } = this.action;
     const { attempt } = this.claim;
     return {
       id: uuidv7(),
@@ -195,7 +197,7 @@ class RunAttempt {
       usage: result.usage,
       startedAt: this.startedAt,
       status,
-      ...(attempt === undefined ? {} : { claimedAttempt: attempt }),
+      ...(attempt === undefined ? { inLine } : { claimedAttempt: attempt }),
     };
   }
 

@@ -16,6 +16,7 @@ export function runnableAction(
   index: TriggerIndex,
   script: ScriptVersion,
   change: Change,
+  inLine: boolean,
 ): RunnableAction {
   const { actionId, userId, depth } = job;
   return {
@@ -38,6 +39,7 @@ export function runnableAction(
       createdAt: new Date(job.createdAt).toISOString(),
     },
     limits: effectiveLimits(options, lease.tenantId, script.limits),
+    inLine,
     rules: { attemptsMade, retries: script.retries ?? 0, attempts: options.processing.attempts },
     signal,
   };

@@ -37,6 +37,8 @@ export interface Committed {
   readonly actions: readonly NewAction[];
   /** Whether they stay out of the queue for now, behind others that do. */
   readonly parked?: boolean;
+  /** Number of the first of them; left out where there are none. */
+  readonly seq?: number;
   readonly emails: number;
 }
 
@@ -61,7 +63,10 @@ export async function commitRun(request: CommitRequest): Promise<Committed> {
     ...mailStatements(request, effects.emails),
   ]);
   const inserted = actions.length > 0 ? (answers[1] as InsertedRow[])[0] : undefined;
-  return { actions, parked: inserted?.parked === true, emails: effects.emails.length };
+  const emails = effects.emails.length;
+  return inserted
+    ? { actions, parked: inserted.parked === true, seq: Number(inserted.seq), emails }
+    : { actions, emails };
 }
 
 /** Whether some script listens to such a change, and the host lets it fire scripts at all. */

@@ -5,7 +5,7 @@ import type { ActionJob } from '../../protocol/job.js';
 import type { ActionDispatcher } from '../../queue/action-dispatcher.js';
 import { QUEUE_BACKEND, type QueueBackend } from '../../queue/queue-backend.js';
 import type { NewAction } from '../../records/action.record.js';
-import { type JobRow, parkActions } from '../../records/action.statements.js';
+import { type JobRow, lineUpTo, parkActions, unparkActions } from '../../records/action.statements.js';
 import { freedBy } from '../../records/order.statements.js';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { SandboxContext } from '../../tenancy/sandbox-context.js';
@@ -32,9 +32,9 @@ const PARKING_MS = 500;
 /** Milliseconds for which a tenant counts as in use after its last write. */
 const IN_USE_MS = 30_000;
 
-/** A tenant's actions on their way to the queue, in the order of their commits. */
+/** A tenant's actions on their way to the queue, each with the number of its transaction's first one. */
 interface Line {
-  waiting: NewAction[];
+  waiting: { readonly seq: number; readonly action: NewAction }[];
   running: Promise<void> | undefined;
 }
 
@@ -61,12 +61,12 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
     this.marks = new QueuedMarks(tenancy, events);
   }
 
-  dispatch(tenantId: string, actions: readonly NewAction[]): void {
+  dispatch(tenantId: string, actions: readonly NewAction[], seq = 0): void {
     if (actions.length === 0) return;
     this.lastUse.set(tenantId, Date.now());
     const line = this.lineOf(tenantId);
     if (line.waiting.length + actions.length > MOST_WAITING) return;
-    line.waiting.push(...actions);
+    for (const action of actions) line.waiting.push({ seq, action });
     // The immediate, and all that follows from it, must not run inside the writer's request.
     line.running ??= SandboxContext.exit(() => this.drain(tenantId, line));
   }
@@ -82,6 +82,25 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
       this.events.emit('actions.queued', { tenantId, actionIds: rows.map(({ id }) => id), relayed: false });
     } catch (error) {
       this.events.emit('background.error', { where: 'resume', tenantId, error });
+    }
+  }
+
+  async lineUp(lease: TenantLease, job: ActionJob): Promise<void> {
+    const { tenantId, sql } = lease;
+    try {
+      const { rows } = await sql.query<JobRow & { parked: boolean }>(lineUpTo(job.actionId, MOST_AT_ONCE));
+      if (rows.length === 0) return;
+      const actionIds = rows.map(({ id }) => id);
+      const known = await this.backend.known(tenantId, actionIds);
+      await this.backend.remove(tenantId, [...known]);
+      // With so many before it that it is not among them, its place is the end of the line.
+      const last = rows.length === MOST_AT_ONCE && !actionIds.includes(job.actionId) ? [{ job }] : [];
+      const first = rows.map((row) => ({ ...jobOfRow(row), front: true })).toReversed();
+      await this.backend.add(tenantId, [...last, ...first]);
+      if (rows.some(({ parked }) => parked)) await sql.query(unparkActions(actionIds));
+      this.events.emit('actions.queued', { tenantId, actionIds, relayed: false });
+    } catch (error) {
+      this.events.emit('background.error', { where: 'line up', tenantId, error });
     }
   }
 
@@ -125,8 +144,10 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
     const pause = performance.now() - (this.lastAdd.get(tenantId) ?? Number.NEGATIVE_INFINITY);
     await (pause < COALESCE_MS ? sleep(COALESCE_MS) : immediate());
     while (line.waiting.length > 0) {
-      const batch = line.waiting.slice(0, MOST_AT_ONCE);
-      if (await this.add(tenantId, batch)) line.waiting.splice(0, batch.length);
+      // The answers to commits come in any order; a sort keeps what is in order as it is.
+      const batch = line.waiting.sort((one, other) => one.seq - other.seq).slice(0, MOST_AT_ONCE);
+      const actions = batch.map(({ action }) => action);
+      if (await this.add(tenantId, actions)) line.waiting.splice(0, batch.length);
       // In order or not at all: what comes after a failure waits for the relay, too.
       else line.waiting = [];
     }

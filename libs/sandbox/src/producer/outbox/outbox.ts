@@ -55,13 +55,13 @@ export class Outbox {
     const actions = withTrace(planned, span?.carrier);
     const { written, ahead } = send(runner, tenantId, actions);
     if (span) endWith(span, written);
-    const committed = () => written.then((parked) => this.committed(tenantId, actions, parked));
+    const committed = () => written.then((inserted) => this.committed(tenantId, actions, inserted));
     return ahead ? { committed } : { committed, beforeCommit: written.then(() => undefined) };
   }
 
-  private committed(tenantId: string, actions: readonly NewAction[], parked: boolean): void {
+  private committed(tenantId: string, actions: readonly NewAction[], { parked, seq }: InsertedRow): void {
     const pending = actions.filter(({ status }) => status === 'pending');
-    if (!parked) this.dispatcher.dispatch(tenantId, pending);
+    if (!parked) this.dispatcher.dispatch(tenantId, pending, Number(seq));
     this.events.emit('actions.captured', { tenantId, actionIds: actions.map(({ id }) => id) });
     if (parked) this.events.emit('actions.parked', { tenantId, actionIds: pending.map(({ id }) => id) });
     for (const { id, status } of actions) {
@@ -94,7 +94,7 @@ function send(
   runner: QueryRunner,
   tenantId: string,
   actions: readonly NewAction[],
-): { written: Promise<boolean>; ahead: boolean } {
+): { written: Promise<InsertedRow>; ahead: boolean } {
   const client = (runner as unknown as { databaseConnection: Client }).databaseConnection;
   const ahead = client.pipeline !== undefined;
   if (client.pipeline === false) {
@@ -108,7 +108,7 @@ function send(
     ({ rows: [inserted] }) => {
       if (inserted?.count !== actions.length)
         throw new OutboxWriteError(tenantId, actions.length, inserted?.count ?? 0);
-      return inserted.parked === true;
+      return inserted;
     },
     (error: { code?: string }) => {
       throw error.code === UNDEFINED_TABLE ? new OutboxTableMissingError(tenantId, error) : error;
