@@ -23,6 +23,8 @@ export interface SandboxEventMap {
   'action.dead': { tenantId: string; actionId: string; error: unknown };
   /** An action was given up without a run. */
   'action.skipped': { tenantId: string; actionId: string; reason: string };
+  /** The lock on an action's job was lost: another process was given it. What this run did is kept only if it is first. */
+  'lease.lost': { tenantId: string; actionId: string };
   /** Another processor finished the action first; nothing of this run was committed. */
   'action.superseded': { tenantId: string; actionId: string };
   'email.sent': { tenantId: string; emailId: string; actionId: string | null };

@@ -2,6 +2,8 @@ import { type DynamicModule, Inject, Injectable, Module, type OnModuleDestroy, O
 import { register, type Registry } from 'prom-client';
 import { SandboxEvents } from '../events/sandbox-events.js';
 import { SCRIPT_POOL, type ScriptPool } from '../processor/pool/script-pool.js';
+import { QUEUE_BACKEND, type QueueBackend } from '../queue/queue-backend.js';
+import { TENANCY, type Tenancy } from '../tenancy/tenancy.js';
 import { collectSandboxMetrics } from './sandbox-metrics.js';
 
 /** What `SandboxMetricsModule.forRoot` takes. */
@@ -22,9 +24,16 @@ class SandboxMetrics implements OnModuleDestroy {
     @Inject(SandboxEvents) events: SandboxEvents,
     @Inject(METRICS_OPTIONS) { registry = register, prefix }: SandboxMetricsModuleOptions,
     @Optional() @Inject(SCRIPT_POOL) pool?: ScriptPool,
+    @Optional() @Inject(QUEUE_BACKEND) backend?: QueueBackend,
+    @Optional() @Inject(TENANCY) tenancy?: Tenancy,
   ) {
-    const optional = { ...(pool ? { pool } : {}), ...(prefix === undefined ? {} : { prefix }) };
-    this.stop = collectSandboxMetrics({ events, registry, ...optional });
+    this.stop = collectSandboxMetrics({
+      events,
+      registry,
+      ...(pool ? { pool } : {}),
+      ...(backend && tenancy ? { queue: { backend, tenancy } } : {}),
+      ...(prefix === undefined ? {} : { prefix }),
+    });
   }
 
   onModuleDestroy(): void {

@@ -20,6 +20,9 @@ function emitAll(events: SandboxEvents): void {
   events.emit('action.retried', { ...action, attempt: 1, error, delayMs: 1 });
   events.emit('action.dead', { ...action, error });
   events.emit('action.skipped', { ...action, reason: 'script deleted' });
+  events.emit('actions.parked', { tenantId: 'acme', actionIds: ['a', 'b'] });
+  events.emit('action.waits', action);
+  events.emit('lease.lost', action);
   events.emit('action.superseded', action);
   events.emit('email.sent', { tenantId: 'acme', emailId: 'e', actionId: null });
   events.emit('email.failed', { tenantId: 'acme', emailId: 'e', error, final: true });
@@ -42,6 +45,9 @@ const EXPECTED = [
   'sandbox_actions_dead_total 1',
   'sandbox_actions_skipped_total 1',
   'sandbox_actions_superseded_total 1',
+  'sandbox_actions_parked_total 2',
+  'sandbox_actions_waits_total 1',
+  'sandbox_leases_lost_total 1',
   'sandbox_emails_sent_total 1',
   'sandbox_emails_failed_total{final="true"} 1',
   'sandbox_threads_replaced_total{reason="deadline"} 1',

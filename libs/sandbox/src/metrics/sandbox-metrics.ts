@@ -1,6 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { SandboxEventMap, SandboxEvents } from '../events/sandbox-events.js';
 import type { ScriptPool } from '../processor/pool/script-pool.js';
+import type { QueueBackend } from '../queue/queue-backend.js';
+import type { Tenancy } from '../tenancy/tenancy.js';
+import { QueueAge } from './queue-age.js';
 
 /** What `collectSandboxMetrics` takes. */
 export interface SandboxMetricsOptions {
@@ -9,6 +12,8 @@ export interface SandboxMetricsOptions {
   readonly registry: Registry;
   /** Whose threads are counted; left out: none. */
   readonly pool?: ScriptPool;
+  /** Whose age is looked at when the metrics are read; left out: none. */
+  readonly queue?: { readonly backend: QueueBackend; readonly tenancy: Tenancy };
   /** First part of every name. Default `sandbox_`. */
   readonly prefix?: string;
 }
@@ -24,11 +29,13 @@ export function collectSandboxMetrics({
   events,
   registry,
   pool,
+  queue,
   prefix = 'sandbox_',
 }: SandboxMetricsOptions): () => void {
   const metrics = new Metrics(registry, prefix);
   const stops = [...countActions(events, metrics), ...countTheRest(events, metrics)];
   if (pool) watchPool(pool, metrics);
+  if (queue) stops.push(watchQueue(new QueueAge({ events, ...queue }), metrics));
   return () => stops.forEach((stop) => stop());
 }
 
@@ -50,9 +57,9 @@ class Metrics {
     );
   }
 
-  gauge(name: string, help: string, read: () => number): void {
-    const collect = function (this: Gauge) {
-      this.set(read());
+  gauge(name: string, help: string, read: () => number | Promise<number>): void {
+    const collect = async function (this: Gauge) {
+      this.set(await read());
     };
     this.shared(name, (full) => new Gauge({ name: full, help, registers: [this.registry], collect }));
   }
@@ -69,6 +76,7 @@ function countActions(events: SandboxEvents, metrics: Metrics): Stops {
   const captured = metrics.counter('actions_captured_total', 'Actions whose rows are committed');
   const queued = metrics.counter('actions_queued_total', 'Actions handed to the queue, by whom', ['by']);
   const finished = metrics.counter('actions_finished_total', 'Actions whose run is committed', ['outcome']);
+  const parked = metrics.counter('actions_parked_total', 'Actions kept in their rows, for want of room in the queue');
   const wait = metrics.histogram('action_wait_seconds', 'From the commit of an action to the start of its run');
   const run = metrics.histogram('action_run_seconds', 'From the start of a run to the commit of its effects');
   return [
@@ -84,6 +92,9 @@ function countActions(events: SandboxEvents, metrics: Metrics): Stops {
     count(events, 'action.retried', metrics.counter('actions_retried_total', 'Runs lost to a fault, to be repeated')),
     count(events, 'action.dead', metrics.counter('actions_dead_total', 'Actions whose attempts are used up')),
     count(events, 'action.skipped', metrics.counter('actions_skipped_total', 'Actions given up without a run')),
+    events.on('actions.parked', ({ actionIds }) => parked.inc(actionIds.length)),
+    count(events, 'action.waits', metrics.counter('actions_waits_total', 'Times an action stepped aside for another')),
+    count(events, 'lease.lost', metrics.counter('leases_lost_total', 'Actions in hand that another process was given')),
     count(
       events,
       'action.superseded',
@@ -109,6 +120,11 @@ function countTheRest(events: SandboxEvents, metrics: Metrics): Stops {
 
 function count(events: SandboxEvents, name: keyof SandboxEventMap, counter: Counter): () => void {
   return events.on(name, () => counter.inc());
+}
+
+function watchQueue(age: QueueAge, metrics: Metrics): () => void {
+  metrics.gauge('queue_age_seconds', 'Longest wait of an action that is next in its line', () => age.read());
+  return () => age.stop();
 }
 
 function watchPool(pool: ScriptPool, metrics: Metrics): void {

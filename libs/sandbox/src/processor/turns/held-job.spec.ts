@@ -5,6 +5,7 @@ import { HeldJob, type HeldJobHost } from './held-job.js';
 function jobThatMeets(...answers: readonly (Error | 'done')[]) {
   const left = [...answers];
   let attempts = 0;
+  const lost: string[] = [];
   const moveToCompleted = async () => {
     attempts += 1;
     const answer = left.shift() ?? 'done';
@@ -18,11 +19,12 @@ function jobThatMeets(...answers: readonly (Error | 'done')[]) {
     signal: () => undefined,
     signalAt: async () => undefined,
     hold: async () => undefined,
+    lost: (jobId) => lost.push(jobId),
     unreadable: async () => undefined,
   };
   const job = { actionId: 'a' } as never;
   const held = new HeldJob({ tenantId: 'acme', jobId: 'a', token: 't', job, attemptsMade: 0 }, host);
-  return { held, attempts: () => attempts };
+  return { held, lost, attempts: () => attempts };
 }
 
 const cut = () => new Error('Connection terminated unexpectedly');
@@ -36,10 +38,11 @@ describe('A held job', () => {
   });
 
   it('that was ended although the answer was lost is not this process’s any more', async () => {
-    const { held, attempts } = jobThatMeets(cut(), notHeld());
+    const { held, lost, attempts } = jobThatMeets(cut(), notHeld());
     await expect(held.complete()).resolves.toBe(false);
     expect(attempts()).toBe(2);
     expect(held.signal.aborted).toBe(true);
+    expect(lost).toEqual(['a']);
   });
 
   it('is given up to its lock when the queue stays away', async () => {

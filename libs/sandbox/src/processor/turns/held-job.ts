@@ -17,6 +17,8 @@ export interface HeldJobHost {
   signalAt(atMs: number): Promise<void>;
   /** Lets none of the tenant's jobs begin for so long. */
   hold(delayMs: number): Promise<void>;
+  /** The job is not this process's any more. */
+  lost(jobId: string): void;
   /** The tenant's next job could not be read by BullMQ; its lock has this token. */
   unreadable(token: string): Promise<void>;
 }
@@ -105,6 +107,7 @@ export class HeldJob implements Delivery {
 
   /** Tells the handler that the job is not this process's any more. */
   abort(reason: Error = new JobLockLostError(this.tenantId, this.jobId)): void {
+    if (!this.lostBecause && reason instanceof JobLockLostError) this.host.lost(this.jobId);
     this.lostBecause ??= reason;
     if (this.lost && !this.lost.signal.aborted) this.lost.abort(this.lostBecause);
   }

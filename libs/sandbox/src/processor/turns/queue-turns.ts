@@ -292,6 +292,7 @@ export class QueueTurns implements Turns {
       signal: () => this.signals.add(tenantId),
       signalAt: (atMs) => this.queue.ring.signalAt(tenantId, atMs),
       hold: (delayMs) => this.limits.hold(tenantId, delayMs),
+      lost: (jobId) => this.events?.emit('lease.lost', { tenantId, actionId: jobId }),
       unreadable: (token) => this.unreadable(tenantId, backend, token),
     };
   }
