@@ -138,6 +138,26 @@ describe.each(['as it is', '15.0'])('capture of what TypeORM persists (PostgreSQ
     expect(f.queue.ids()).toEqual((await f.actions()).map(({ id }) => id));
   });
 
+  it('keeps texts of a bulk write as they are, whatever separates its rows on their way', async () => {
+    const shelves = [
+      'a,b',
+      'a"b',
+      String.raw`a\b`,
+      String.raw`a\nb`,
+      'a\nb',
+      'a\r\nb',
+      '{}',
+      '',
+      ' ',
+      'NULL',
+      '\u2028',
+    ];
+    await f.dataSource.getRepository(Stock).insert(shelves.map((shelf) => ({ shelf, place: 1 })));
+    const actions = await f.actions();
+    expect(actions.map(({ record_id }) => record_id)).toEqual(shelves.map((shelf) => `${shelf},1`));
+    expect(actions.map(({ change }) => change.record['shelf'])).toEqual(shelves);
+  });
+
   it('writes actions of several scripts, users and depths in one transaction, each with its own', async () => {
     const actionId = '01900000-0000-7000-8000-0000000000aa';
     await f.dataSource.transaction(async (manager) => {

@@ -33,6 +33,10 @@ export class CapturedWrite {
 
   /** The statement's RETURNING, so that it says itself what it did: what TypeORM `asked` for, and what we need besides. */
   returning(asked: string): string {
+    return this.entity.once(`${this.kind} ${asked}`, () => this.composeReturning(asked));
+  }
+
+  private composeReturning(asked: string): string {
     const { entity, builder } = this;
     const have = new Set(asked.split(', '));
     const columns = [asked, entity.columns(builder, this.main, '', have)];
@@ -77,11 +81,15 @@ export class CapturedWrite {
     return { sql, parameters: builder.getParameters() };
   }
 
-  /** The changes that the statement's rows tell of, one a row; leaves in the rows what TypeORM asked for. */
+  /** The changes that the statement's rows tell of, one a row; leaves in the result what TypeORM asked for. */
   changes(result: { raw: unknown }): Change[] {
     const rows = Array.isArray(result.raw) ? (result.raw as Row[]) : [];
-    const changes = rows.flatMap((row) => this.changeOf(row) ?? []);
-    if (rows.length > 0 && Object.keys(rows[0] as Row).length === 0) result.raw = [];
+    const changes: Change[] = [];
+    for (const row of rows) {
+      const change = this.changeOf(row);
+      if (change) changes.push(change);
+    }
+    if (rows.length > 0) result.raw = this.entity.withoutOurs(rows);
     return changes;
   }
 
@@ -89,7 +97,6 @@ export class CapturedWrite {
     const after = this.main === 'after' ? this.entity.take(row, 'after', true) : undefined;
     const returned = this.entity.take(row, 'before', this.main === 'before');
     const inserted = row[INSERTED] === true;
-    delete row[INSERTED];
     const id = this.entity.recordId((after ?? returned) as JsonRecord);
     const before = returned ?? this.before.get(id);
     const compared = this.compare(after, before, inserted || (this.old && before === undefined));

@@ -12,6 +12,9 @@ export type Version = 'after' | 'before';
 
 const ALIAS: Record<Version, string> = { after: 'sandbox_a', before: 'sandbox_b' };
 
+/** Texts of statements kept per entity. */
+const MOST_TEXTS = 100;
+
 /** Name under which an upsert returns whether it inserted the row. */
 export const INSERTED = 'sandbox_inserted';
 
@@ -21,6 +24,8 @@ export class WatchedEntity {
   private readonly fields: readonly Field[];
   private readonly internals: ReadonlySet<string>;
   private readonly aliases: Readonly<Record<Version, readonly string[]>>;
+  private readonly ours: ReadonlySet<string>;
+  private readonly texts = new Map<string, string>();
 
   constructor(readonly entry: EntityEntry) {
     this.name = entry.name;
@@ -30,6 +35,7 @@ export class WatchedEntity {
     );
     const aliases = (version: Version) => this.fields.map((_, at) => ALIAS[version] + at);
     this.aliases = { after: aliases('after'), before: aliases('before') };
+    this.ours = new Set([...this.aliases.after, ...this.aliases.before, INSERTED]);
     const { materializedPathColumn, nestedSetLeftColumn, nestedSetRightColumn } = entry.metadata;
     const internal = [materializedPathColumn, nestedSetLeftColumn, nestedSetRightColumn];
     this.internals = new Set(internal.flatMap((column) => (column ? [column.propertyPath] : [])));
@@ -38,6 +44,17 @@ export class WatchedEntity {
   /** Whether the host lets this operation fire scripts at all. */
   fires(operation: Operation): boolean {
     return this.entry.trigger?.on.includes(operation) ?? false;
+  }
+
+  /** A part of a statement that is the same each time. */
+  once(key: string, make: () => string): string {
+    let text = this.texts.get(key);
+    if (text === undefined) {
+      // A host may ask for other columns each time.
+      if (this.texts.size >= MOST_TEXTS) this.texts.clear();
+      this.texts.set(key, (text = make()));
+    }
+    return text;
   }
 
   /**
@@ -54,18 +71,17 @@ export class WatchedEntity {
   }
 
   /**
-   * The record in a row, or `undefined` where the statement returned no such version. Takes our columns out of the row;
-   * `own` says that those we left out are there under their own names.
+   * The record in a row, or `undefined` where the statement returned no such version. `own` says that the columns we left
+   * out are there under their own names.
    */
   take(row: Row, version: Version, own: boolean): JsonRecord | undefined {
     const record: JsonRecord = {};
+    const aliases = this.aliases[version];
     let exists = false;
     for (let at = 0; at < this.fields.length; at++) {
       const field = this.fields[at] as Field;
-      const alias = this.aliases[version][at] as string;
-      let raw = row[alias];
-      if (raw !== undefined) delete row[alias];
-      else if (own) raw = row[field.databaseName];
+      let raw = row[aliases[at] as string];
+      if (raw === undefined && own) raw = row[field.databaseName];
       if (raw === undefined) continue;
       exists ||= raw !== null && field.column.isPrimary;
       setPath(record, field.name, wireOfRaw(field, raw));
@@ -73,6 +89,17 @@ export class WatchedEntity {
     if (!exists) return undefined;
     if (!('id' in record)) record['id'] = this.recordId(record);
     return record;
+  }
+
+  /** The rows with the columns that TypeORM asked for, none where it asked for nothing. A copy: `delete` makes objects slow. */
+  withoutOurs(rows: readonly Row[]): Row[] {
+    const names = Object.keys(rows[0] as Row).filter((name) => !this.ours.has(name));
+    if (names.length === 0) return [];
+    return rows.map((row) => {
+      const asked: Row = {};
+      for (const name of names) asked[name] = row[name];
+      return asked;
+    });
   }
 
   /**
