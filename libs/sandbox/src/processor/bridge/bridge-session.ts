@@ -178,7 +178,7 @@ export class BridgeSession {
       {
         catalog: this.catalog,
         read: async (statement) => (await effects.read(statement)).rows,
-        rowsLeft: () => limits.rowsRead - this.rowsRead,
+        mostRows: limits.rowsRead,
         countRows: (rows) => this.countRows(rows),
       },
       query,

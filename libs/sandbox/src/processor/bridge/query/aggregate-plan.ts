@@ -47,9 +47,8 @@ export function planAggregate(entry: EntityEntry, query: Plain): AggregatePlan {
   const columns = outputs.map(({ sql }, at) => `${sql} as "a${at}"`).join(', ');
   const grouping = groups.length > 0 ? ` group by ${groups.map((_, at) => at + 1).join(', ')}` : '';
   const order = orderOf(outputs, groups, query.orderBy);
-  const first = params.values.length + 1;
   return {
-    text: `select ${columns} from ${tableOf(entry.metadata)} t where ${where}${grouping}${order} limit $${first} offset $${first + 1}`,
+    text: `select ${columns} from ${tableOf(entry.metadata)} t where ${where}${grouping}${order}`,
     values: params.values,
     limit: count(query.limit, QUERY_CAPS.offset, 'query.limit'),
     offset: count(query.offset, QUERY_CAPS.offset, 'query.offset') ?? 0,

@@ -73,9 +73,9 @@ interface StatementParts {
   readonly first: number;
 }
 
-/** Later parameters: limit, offset. */
-function rootText(entry: EntityEntry, { columns, where, order, first }: StatementParts): string {
-  return `select ${columns} from ${tableOf(entry.metadata)} t where ${where} order by ${order} limit $${first} offset $${first + 1}`;
+/** Later: the range of rows. */
+function rootText(entry: EntityEntry, { columns, where, order }: StatementParts): string {
+  return `select ${columns} from ${tableOf(entry.metadata)} t where ${where} order by ${order}`;
 }
 
 /** Later parameters: the parents' keys, the limit per parent, the limit of all. The parent's key comes back as `k`. */
