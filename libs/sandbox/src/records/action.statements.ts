@@ -119,7 +119,7 @@ const COLUMNS = `id, script_id, script_name, script_version, entity, operation, 
 const PARKED = '(select exists (select 1 from sandbox_action where parked and finished_at is null))';
 
 /** One row for all that were inserted. */
-const INSERTED = 'select count(*)::int as count, bool_or(parked) as parked from inserted';
+const INSERTED = 'select count(*)::int as count, bool_or(parked) as parked, min(seq) as seq from inserted';
 
 const ALIKE = `insert into sandbox_action (id, record_id, change, script_id, script_name, script_version, entity, operation, user_id,
   origin, depth, parent_id, trace, parked)`;
@@ -129,14 +129,14 @@ const INSERT_ACTION = `
 ${ALIKE}
 select $1::uuid, $2::text, $3::jsonb, ${SHARED}
 where txid_current_if_assigned() is not null
-returning 1 as count, parked`;
+returning 1 as count, parked, seq`;
 
 const INSERT_ALIKE = `
 with inserted as (${ALIKE}
 select id, record_id, change::jsonb, ${SHARED}
 from rows from (unnest($1::uuid[]), json_array_elements_text($2::json), unnest(string_to_array($3, E'\\n')))
   as action (id, record_id, change)
-where txid_current_if_assigned() is not null returning parked)
+where txid_current_if_assigned() is not null returning parked, seq)
 ${INSERTED}`;
 
 const INSERT_ACTIONS = `
@@ -147,7 +147,7 @@ select id, script_id, script_name, script_version, entity, operation, record_id,
 from jsonb_to_recordset($1::jsonb) as action (id uuid, script_id uuid, script_name text, script_version integer,
   entity text, operation text, record_id text, change jsonb, user_id text, origin text, depth integer, parent_id uuid,
   status text, outcome text, error jsonb, gate_key text, delay_ms float8, trace jsonb)
-where txid_current_if_assigned() is not null returning parked)
+where txid_current_if_assigned() is not null returning parked, seq)
 ${INSERTED}`;
 
 /** What `insertActions` answers, in one row; no row, or a count of 0, where nothing was inserted. */
@@ -155,6 +155,8 @@ export interface InsertedRow {
   readonly count: number;
   /** Whether the actions stay out of the queue until those before them have been handed over. */
   readonly parked: boolean | null;
+  /** Number of the first one. */
+  readonly seq: string | null;
 }
 
 /** Keeps actions out of the queue until the relay finds room for them. */
@@ -237,6 +239,20 @@ export function parkedActions(limit: number): ActionStatement {
     name: 'sandbox_parked_actions',
     text: `select ${JOB_COLUMNS} from sandbox_action where parked and finished_at is null order by seq limit $1`,
     values: [limit],
+  };
+}
+
+/**
+ * The first of the unfinished actions up to this one, as jobs, in the order in which they were written; without those
+ * that a gate has wait. The action itself is the last of them, unless there are more than `limit` or it is finished.
+ */
+export function lineUpTo(actionId: string, limit: number): ActionStatement {
+  return {
+    name: 'sandbox_line_up_to',
+    text: `select ${JOB_COLUMNS}, parked from sandbox_action
+where finished_at is null and due_at is null and seq <= (select seq from sandbox_action where id = $1)
+order by seq limit $2`,
+    values: [actionId, limit],
   };
 }
 
