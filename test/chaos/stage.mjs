@@ -43,7 +43,7 @@ async function startActors(stage) {
       isReady,
       wasDisturbed,
     });
-  const answers = async () => (await fetch(`${stage.apiUrl}/health`, { signal: AbortSignal.timeout(1_000) })).ok;
+  const answers = async () => (await fetch(`${stage.apiUrl}/health/live`, { signal: AbortSignal.timeout(1_000) })).ok;
   const serves = (output) => output.includes('The processor serves');
   const actors = [
     actor('api', 'api', { PORT: String(port), ADMIN_TOKEN }, answers),
