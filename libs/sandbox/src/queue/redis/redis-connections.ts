@@ -54,7 +54,13 @@ function quiet(redis: Redis): Redis {
 }
 
 /**
- * Commands that are issued in one turn of the event loop leave in one system call: under load that saves a tenth of the
+ * Commands written together at most. All of a turn's in one call leave Redis idle while this process works through a batch
+ * of answers, and this process idle while Redis works through the batch of commands: one core's worth out of two.
+ */
+const TOGETHER = 8;
+
+/**
+ * Commands that are issued in one turn of the event loop leave in a few system calls: under load that saves a tenth of the
  * process's time. ioredis writes each by itself, and its own pipelining waits for the answers before it writes again.
  */
 function writeTogether(redis: Redis): Redis {
@@ -62,12 +68,21 @@ function writeTogether(redis: Redis): Redis {
     const { stream } = redis as unknown as { stream?: Socket };
     if (!stream) return;
     const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    let held = 0;
+    const send = (): void => {
+      if (held === 0) return;
+      held = 0;
+      stream.uncork();
+    };
     stream.write = (...args: unknown[]): boolean => {
-      if (stream.writableCorked === 0) {
+      if (held === 0) {
         stream.cork();
-        process.nextTick(() => stream.uncork());
+        process.nextTick(send);
       }
-      return write(...args);
+      held += 1;
+      const more = write(...args);
+      if (held === TOGETHER) send();
+      return more;
     };
   });
 }
