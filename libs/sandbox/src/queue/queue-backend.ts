@@ -16,6 +16,8 @@ export interface NewJob {
  */
 export interface QueueBackend {
   readonly kind: 'redis' | 'postgres';
+  /** Goes up when everything written into the tenants' queues is seen to be gone: it was flushed, or is another server's. */
+  readonly generation: number;
   /** Connects, and prepares what has to exist. */
   start(): Promise<void>;
   /**

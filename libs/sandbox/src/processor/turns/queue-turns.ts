@@ -209,7 +209,8 @@ export class QueueTurns implements Turns {
     const token = `${this.process}:${(this.tokens += 1)}`;
     const backend = this.queue.forTenant(tenantId);
     try {
-      await this.limits.apply(tenantId, backend);
+      const applied = this.limits.apply(tenantId, backend);
+      if (applied) await applied;
       const fetched = readFetched(await backend.moveToActive(token));
       if (fetched.jobId) return await this.accept(tenantId, fetched, token);
       await this.lookAgain(tenantId, fetched);
@@ -236,7 +237,7 @@ export class QueueTurns implements Turns {
     const chain: Chain = { tenantId, served: 0, busyMs: 0 };
     const host = this.hostOf(chain);
     try {
-      void this.limits.begun(tenantId, this.queue.forTenant(tenantId)).catch(() => {});
+      this.limits.begun(tenantId, this.queue.forTenant(tenantId));
       for (let claimed: ClaimedJob | undefined = first; claimed;) {
         const job: HeldJob = new HeldJob(claimed, host);
         if (this.stopping.signal.aborted) await this.settled(job, () => job.release());

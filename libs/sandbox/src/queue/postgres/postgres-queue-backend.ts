@@ -83,6 +83,7 @@ function poolConfig(connection: string | PoolConfig, schema: string): PgPoolConf
 
 class TenantQueuesOnPostgres implements QueueBackend {
   readonly kind = 'postgres';
+  readonly generation = 0;
   private parts: Parts | undefined;
   private readonly tenants = new Lru<Tenant>(TENANTS_KEPT);
   private readonly queues = new Lru<Queue<ActionJob>>(QUEUES_KEPT, (queue) => void queue.close().catch(() => {}));
