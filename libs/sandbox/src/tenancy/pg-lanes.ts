@@ -112,12 +112,12 @@ class Lane {
     return client;
   }
 
-  /** All that is sent in this turn of the event loop leaves in one write. */
+  /** All that is sent in this turn of the event loop, by whatever it was woken for, leaves in one write. */
   private hold(client: Client): void {
     if (this.held) return;
     this.held = true;
     const send = holdWrites(client);
-    process.nextTick(() => {
+    setImmediate(() => {
       this.held = false;
       send();
     });
