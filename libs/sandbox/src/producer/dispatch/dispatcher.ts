@@ -19,11 +19,10 @@ const MOST_AT_ONCE = 500;
 /** Actions that wait for a slow queue per tenant; further ones are left to the relay, which reads them from their rows. */
 const MOST_WAITING = 10_000;
 /**
- * Milliseconds that a tenant's actions wait for company when its last call ended less than that ago. A first write is
- * handed over at once; for a writer that saves without a pause, a call to Redis for each save took half as much of the
- * process as the save itself.
+ * Least milliseconds between two calls to the queue for a tenant. A first write is handed over at once; those of a writer
+ * that saves without a pause go together. A call costs 160 us of the process, and 20 us more for each action in it.
  */
-const COALESCE_MS = 4;
+const CALL_EVERY_MS = 6;
 /**
  * Milliseconds for which a tenant's actions are parked after some were: those that were written just before the others
  * were marked do not know yet that they come behind them.
@@ -141,18 +140,23 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
   }
 
   private async drain(tenantId: string, line: Line): Promise<void> {
-    const pause = performance.now() - (this.lastAdd.get(tenantId) ?? Number.NEGATIVE_INFINITY);
-    await (pause < COALESCE_MS ? sleep(COALESCE_MS) : immediate());
     while (line.waiting.length > 0) {
+      await this.company(tenantId, line);
       // The answers to commits come in any order; a sort keeps what is in order as it is.
       const batch = line.waiting.sort((one, other) => one.seq - other.seq).slice(0, MOST_AT_ONCE);
       const actions = batch.map(({ action }) => action);
       if (await this.add(tenantId, actions)) line.waiting.splice(0, batch.length);
       // In order or not at all: what comes after a failure waits for the relay, too.
       else line.waiting = [];
+      this.lastAdd.set(tenantId, performance.now());
     }
-    this.lastAdd.set(tenantId, performance.now());
     this.lines.delete(tenantId);
+  }
+
+  /** Waits for actions that may go with those of the line. */
+  private company(tenantId: string, { waiting }: Line): Promise<unknown> {
+    const pause = performance.now() - (this.lastAdd.get(tenantId) ?? Number.NEGATIVE_INFINITY);
+    return pause < CALL_EVERY_MS && waiting.length < MOST_AT_ONCE ? sleep(CALL_EVERY_MS - pause) : immediate();
   }
 
   /** Adds those that there is room for, and parks the rest. */
