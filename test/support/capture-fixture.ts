@@ -1,6 +1,7 @@
 // A tenancy with capture, outbox and dispatch on a database of its own, wired by hand: what the capture specs share.
 // The queue is a list; everything else is real.
 import { randomBytes } from 'node:crypto';
+import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { SandboxEvents } from '../../libs/sandbox/src/events/sandbox-events.js';
 import { Capture } from '../../libs/sandbox/src/producer/capture/capture.js';
@@ -13,6 +14,7 @@ import { resolveOptions } from '../../libs/sandbox/src/sandbox.options.resolve.j
 import type { ScriptVersion } from '../../libs/sandbox/src/scripts/script.js';
 import type { ScriptRegistry, TriggerIndex } from '../../libs/sandbox/src/scripts/script-registry.js';
 import { databasePerTenant } from '../../libs/sandbox/src/tenancy/database-per-tenant.js';
+import { PgSqlPool } from '../../libs/sandbox/src/tenancy/pg-sql-pool.js';
 import type { Tenancy, TenantLease } from '../../libs/sandbox/src/tenancy/tenancy.js';
 import { Tracing } from '../../libs/sandbox/src/tracing/tracing.js';
 import { createDatabase } from './postgres.mjs';
@@ -115,6 +117,13 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
+/** Makes the library's tables, and leaves no connection open. */
+async function migrateClosed(url: string): Promise<void> {
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  await migrate(new PgSqlPool(pool));
+  await pool.end();
+}
+
 /** Opens tenant `acme` with these entities; `before` sees the DataSource before capture does. */
 export async function openFixture(
   entities: Function[],
@@ -123,9 +132,17 @@ export async function openFixture(
 ): Promise<Fixture> {
   const server = process.env['TEST_DATABASE_URL'] as string;
   const url = await createDatabase(server, `capture_${randomBytes(6).toString('hex')}`);
+  const empty = await createDatabase(server, `capture_${randomBytes(6).toString('hex')}`);
+  await migrateClosed(empty);
   const tenancy = databasePerTenant({
     tenants: ['acme', 'globex'],
-    dataSource: () => ({ type: 'postgres', url, entities, synchronize: true, poolSize }),
+    dataSource: (tenantId) => ({
+      type: 'postgres',
+      url: tenantId === 'globex' ? empty : url,
+      entities,
+      synchronize: true,
+      poolSize,
+    }),
   });
   const options = resolveOptions({ tenancy });
   const queue = new ListedQueue();

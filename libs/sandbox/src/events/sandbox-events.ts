@@ -33,6 +33,8 @@ export interface SandboxEventMap {
   'thread.replaced': { reason: 'deadline' | 'fault' | 'idle' };
   /** A write that capture cannot see was noticed. */
   'capture.missed': { tenantId: string | undefined; sql: string };
+  /** The relay of this process has looked at every tenant: how late it finds what a process that died left behind. */
+  'relay.round': { tenants: number; tookMs: number };
   /** A fault in a background loop that goes on. */
   'background.error': { where: string; tenantId?: string; error: unknown };
 }

@@ -190,27 +190,32 @@ export function markQueued(actionIds: readonly string[]): ActionStatement {
 export interface WaitingRow {
   readonly id: string;
   readonly seq: string;
-  /** Whether it is to be looked at now: see `waitingActions`. */
+  /** Whether the queue has to know it by now: see `waitingActions`. */
+  readonly ripe: boolean;
+  /** Whether the queue is to be asked about it now: see `waitingActions`. */
   readonly due: boolean;
   readonly queued_at: Date | null;
   /** Whether any action of the tenant is parked. */
   readonly some_parked: boolean;
 }
 
-const DUE = `(not parked and (due_at is null or due_at < now()) and not ${STILL_WAITS} and created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now())
-  and (queued_at is null or now() - queued_at > least(greatest($2 * interval '1 millisecond', queued_at - created_at), interval '1 minute')))`;
+const RIPE = `(not parked and (due_at is null or due_at < now()) and not ${STILL_WAITS} and created_at < now() - $2 * interval '1 millisecond' and (lease_until is null or lease_until < now()))`;
+
+const DUE = `(queued_at is null or now() - queued_at > least(greatest($2 * interval '1 millisecond', queued_at - created_at), interval '1 minute'))`;
 
 /**
- * The first unfinished actions after `afterSeq`. One is `due` when it is older than `afterMs` and either was never noted
- * as queued, or that was noted longer ago than it had waited then: each look doubles the time to the next, up to a
- * minute, without a column for it. One that waits for another action is not due: whoever ends that one hands it over.
+ * The first unfinished actions after `afterSeq`. One is `ripe` when it is older than `afterMs`, unless it is parked, at
+ * work, or waits for its time or for another action (whoever ends that one hands it over). A ripe one is `due` when it was
+ * never noted as queued, or that was noted longer ago than it had waited then: each look doubles the time to the next, up
+ * to a minute, without a column for it.
  */
 export function waitingActions(afterSeq: string, afterMs: number, limit: number): ActionStatement {
   return {
     name: 'sandbox_waiting_actions',
-    text: `select id, seq, queued_at, ${DUE} as due,
-  ${PARKED} as some_parked from sandbox_action a
-where finished_at is null and status in ('pending', 'queued', 'running') and seq > $1 order by seq limit $3`,
+    text: `select id, seq, queued_at, ripe, ripe and ${DUE} as due, ${PARKED} as some_parked
+from (select *, ${RIPE} as ripe from sandbox_action a
+  where finished_at is null and status in ('pending', 'queued', 'running') and seq > $1 order by seq limit $3) a
+order by seq`,
     values: [afterSeq, afterMs, limit],
   };
 }
