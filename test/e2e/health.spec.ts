@@ -38,6 +38,9 @@ it('says how long committed actions wait for the queue, of all tenants in turn',
     (id, script_id, script_name, script_version, entity, operation, record_id, change, created_at, status, finished_at)
     values ($1, $1, 's', 1, 'order', 'create', '1', '{}', now() - interval '5 minutes', $2, $3)`;
   await lease.sql.query({ text: insert, values: [randomUUID(), 'done', new Date()] });
+  // One that is parked waits rightly: there is no room for it in the queue.
+  await lease.sql.query({ text: insert, values: [randomUUID(), 'pending', null] });
+  await lease.sql.query({ text: 'update sandbox_action set parked = true where finished_at is null' });
   const look = (maxLagMs: number) => health.relay('relay', { tenantsPerCheck: 2, maxLagMs });
   expect(await look(60_000)).toEqual({ relay: { status: 'up', lagMs: 0, maxLagMs: 60_000, tenantsLookedAt: 2 } });
   expect(await look(60_000)).toMatchObject({ relay: { status: 'up', tenantsLookedAt: 1 } });

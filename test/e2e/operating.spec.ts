@@ -1,8 +1,9 @@
 // What an operator sees of the shop: real processes, on both queue backends.
 import { randomUUID } from 'node:crypto';
 import { createDatabase } from '../support/postgres.mjs';
-import { until } from '../support/processes.mjs';
-import { ADMIN_TOKEN, shopClient, startApi } from '../support/shop.mjs';
+import { freePort, until } from '../support/processes.mjs';
+import { startRedis } from '../support/redis.mjs';
+import { ADMIN_TOKEN, allActions, shopClient, startApi, startProcessor } from '../support/shop.mjs';
 import { ensureBuilt } from '../support/workspace.mjs';
 import { dropTenants, tenantNames } from './shop-tenants.js';
 
@@ -15,21 +16,24 @@ beforeAll(() => ensureBuilt(), 180_000);
 describe.each(['redis', 'postgres'])('with the queues on %s', (queues) => {
   const [acme, globex] = tenantNames();
   let environment: Record<string, string | undefined>;
+  let redis: Awaited<ReturnType<typeof startRedis>> | undefined;
   let api: Awaited<ReturnType<typeof startApi>>;
+  let processor: Awaited<ReturnType<typeof startProcessor>> | undefined;
   let client: ReturnType<typeof shopClient>;
 
   beforeAll(async () => {
+    redis = queues === 'redis' ? await startRedis() : undefined;
     environment = {
       DATABASE_URL: await createDatabase(server, `queues_${randomUUID().slice(0, 8)}`),
       TENANTS: `${acme},${globex}`,
-      // A database of its own: processors of other specs share the default prefix, and would take these jobs.
-      REDIS_URL: queues === 'redis' ? `${process.env.TEST_REDIS_URL}/7` : undefined,
+      REDIS_URL: redis?.url,
     };
     api = await startApi(environment);
     client = shopClient(api.url);
   }, 60_000);
   afterAll(async () => {
-    await api?.stop();
+    await Promise.all([api?.stop(), processor?.stop()]);
+    await redis?.stop();
     await dropTenants(environment.DATABASE_URL as string, [acme, globex]);
   }, 60_000);
 
@@ -81,5 +85,88 @@ describe.each(['redis', 'postgres'])('with the queues on %s', (queues) => {
       const { status } = await client.send('GET', '/sandbox/scripts', { tenant: acme, headers: basic(ADMIN_TOKEN) });
       expect(status).toBe(401);
     });
+  });
+
+  describe('metrics and health', () => {
+    let processorUrl: string;
+
+    const metricsOf = async (url: string) => await (await fetch(`${url}/metrics`)).text();
+    /** The sum of a metric's series, of those whose labels contain `label`. */
+    const sumOf = (text: string, name: string, label = '') =>
+      text
+        .split('\n')
+        .filter((line) => new RegExp(`^${name}[ {]`).test(line) && line.includes(label))
+        .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    const settled = () =>
+      until(
+        async () => (await allActions(client, acme)).every(({ finishedAt }: { finishedAt: string }) => finishedAt),
+        { what: 'all actions to finish' },
+      );
+
+    it('the age of the queue shows that nobody serves it', async () => {
+      await client.post('/customers', acme, ana);
+      await until(async () => sumOf(await metricsOf(api.url), 'sandbox_queue_age_seconds') > 1, {
+        what: 'the queue to age',
+      });
+    });
+
+    it('count what was done, in the process that did it, and name no tenant', async () => {
+      const port = await freePort();
+      processorUrl = `http://127.0.0.1:${port}`;
+      processor = await startProcessor({ ...environment, HEALTH_PORT: String(port) });
+      const source = `if (context.record.name === 'Bad') throw new Error('no')`;
+      await client.deploy(acme, 'board', { ...script, source });
+      await new Promise((resolve) => setTimeout(resolve, 1_000)); // the promise: in force within one second
+      for (const name of ['Ana', 'Bad', 'Cene']) await client.post('/customers', acme, { ...ana, name });
+      await settled();
+      const actions = await allActions(client, acme);
+      const [written, done] = await Promise.all([metricsOf(api.url), metricsOf(processorUrl)]);
+      expect(sumOf(written, 'sandbox_actions_captured_total')).toBe(actions.length);
+      expect(sumOf(done, 'sandbox_actions_finished_total')).toBe(actions.length);
+      expect(sumOf(done, 'sandbox_actions_finished_total', 'outcome="exception"')).toBe(1);
+      expect(sumOf(done, 'sandbox_action_run_seconds_count')).toBe(actions.length);
+      expect(sumOf(done, 'sandbox_action_wait_seconds_sum')).toBeGreaterThan(1);
+      expect(sumOf(done, 'sandbox_pool_threads')).toBeGreaterThan(0);
+      expect(sumOf(done, 'process_cpu_seconds_total')).toBeGreaterThan(0);
+      const handedOver = sumOf(written + done, 'sandbox_actions_queued_total');
+      expect(handedOver).toBeGreaterThanOrEqual(actions.length);
+      expect(written + done).not.toContain(acme);
+      await until(async () => sumOf(await metricsOf(api.url), 'sandbox_queue_age_seconds') === 0, {
+        what: 'the queue to be empty',
+      });
+    }, 60_000);
+
+    it('say that all is well', async () => {
+      for (const url of [api.url, processorUrl]) {
+        const health = await fetch(`${url}/health`);
+        expect(health.status).toBe(200);
+        expect(await health.json()).toMatchObject({
+          status: 'ok',
+          details: { queue: { status: 'up', kind: queues }, relay: { status: 'up' }, pool: { status: 'up' } },
+        });
+        expect(await (await fetch(`${url}/health/live`)).json()).toEqual({ status: 'ok' });
+      }
+    });
+
+    if (queues === 'redis') {
+      it('say that the queue is away, while the shop goes on', async () => {
+        await redis?.kill();
+        const health = await fetch(`${api.url}/health`);
+        expect(health.status).toBe(503);
+        expect(await health.json()).toMatchObject({ details: { queue: { status: 'down' } } });
+        expect((await fetch(`${api.url}/health/live`)).status).toBe(200);
+        await client.post('/customers', acme, ana);
+        await until(async () => sumOf(await metricsOf(api.url), 'sandbox_dispatch_failures_total') > 0, {
+          what: 'the failure to be counted',
+        });
+        await redis?.restart();
+        await settled();
+        const done = await metricsOf(processorUrl);
+        expect(sumOf((await metricsOf(api.url)) + done, 'sandbox_actions_queued_total', 'by="relay"')).toBeGreaterThan(
+          0,
+        );
+        expect((await fetch(`${api.url}/health`)).status).toBe(200);
+      }, 90_000);
+    }
   });
 });

@@ -64,7 +64,7 @@ const NODE_IN_THREAD = ['node:worker_threads'];
 const BUILTIN = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)]);
 
 /** The published entry points of the workspace's packages. */
-const PUBLISHED = /^(nestjs-sandbox(\/(admin|testing|health|metrics))?|shop)$/;
+const PUBLISHED = /^(nestjs-sandbox(\/(admin|testing|health|metrics))?|shop(\/operations)?)$/;
 
 /** Every import of a source text: `{ specifier, line, typeOnly }`. */
 export function importsOf(text, fileName = 'file.ts') {

@@ -80,7 +80,7 @@ export async function startApi(environment) {
   const port = Number(environment.PORT ?? 0) || (await freePort());
   const app = startApp('api', { ADMIN_TOKEN, ...environment, PORT: String(port) });
   const url = `http://127.0.0.1:${port}`;
-  await ready(app, 'api', async () => (await fetch(`${url}/health`)).ok);
+  await ready(app, 'api', async () => (await fetch(`${url}/health/live`)).ok);
   return { ...app, url, port };
 }
 

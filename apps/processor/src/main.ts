@@ -5,9 +5,16 @@ import { ProcessorModule } from './processor.module.js';
 
 await runApp(async (logger) => {
   const environment = readProcessorEnvironment(process.env);
+  const { healthPort } = environment;
+  const module = ProcessorModule.forRoot(environment);
   const options = { logger, abortOnError: false };
-  const app = await NestFactory.createApplicationContext(ProcessorModule.forRoot(environment), options);
-  app.enableShutdownHooks();
+  if (healthPort === undefined) {
+    (await NestFactory.createApplicationContext(module, options)).enableShutdownHooks();
+  } else {
+    const app = (await NestFactory.create(module, options)).enableShutdownHooks();
+    await app.listen(healthPort);
+    logger.log(`/health and /metrics are at ${await app.getUrl()}`, 'Processor');
+  }
   if (!environment.smtpUrl) {
     logger.warn("SMTP_URL is not set: mails wait in the tenants' databases for a processor that has one", 'Processor');
   }

@@ -2,6 +2,7 @@ import { MailerModule, type MailerOptions } from '@nestjs-modules/mailer';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { SandboxModule } from 'nestjs-sandbox';
 import { type ProcessorEnvironment, shopQueue, shopTelemetry, shopTenancy } from 'shop';
+import { OperationsModule } from 'shop/operations';
 
 // Its own types of nodemailer's options are behind nodemailer's.
 const DEFAULTS = { from: 'Shop <shop@example.com>' } as MailerOptions['defaults'];
@@ -10,7 +11,7 @@ const DEFAULTS = { from: 'Shop <shop@example.com>' } as MailerOptions['defaults'
 @Module({})
 export class ProcessorModule {
   static forRoot(environment: ProcessorEnvironment): DynamicModule {
-    const { smtpUrl } = environment;
+    const { smtpUrl, healthPort } = environment;
     return {
       module: ProcessorModule,
       imports: [
@@ -21,6 +22,7 @@ export class ProcessorModule {
           telemetry: shopTelemetry,
           processing: { enabled: true },
         }),
+        ...(healthPort === undefined ? [] : [OperationsModule.forRoot()]),
       ],
     };
   }

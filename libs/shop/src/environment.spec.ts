@@ -16,6 +16,8 @@ describe('the environment', () => {
       adminToken: 'a-long-token',
     });
     expect(readProcessorEnvironment({ ...good, SMTP_URL: 'smtp://localhost:25' }).smtpUrl).toBe('smtp://localhost:25');
+    expect(readProcessorEnvironment(good).healthPort).toBeUndefined();
+    expect(readProcessorEnvironment({ ...good, HEALTH_PORT: '0' }).healthPort).toBe(0);
   });
 
   it.each([
@@ -36,7 +38,8 @@ describe('the environment', () => {
     expect(read).toThrow(message);
   });
 
-  it('names SMTP_URL when it is wrong', () => {
+  it('names SMTP_URL and HEALTH_PORT when they are wrong', () => {
+    expect(() => readProcessorEnvironment({ ...good, HEALTH_PORT: 'x' })).toThrow(/^HEALTH_PORT is "x"/);
     expect(() => readProcessorEnvironment({ ...good, SMTP_URL: 'mail.example' })).toThrow(/^SMTP_URL is not a URL/);
   });
 

@@ -26,6 +26,8 @@ export interface ApiEnvironment extends ShopEnvironment {
 export interface ProcessorEnvironment extends ShopEnvironment {
   /** `SMTP_URL`: where mails go. Left out: they stay in the tenants' databases until a processor has one. */
   readonly smtpUrl: string | undefined;
+  /** `HEALTH_PORT`: where it answers `/health` and `/metrics`; 0 takes a free one. Left out: nowhere. */
+  readonly healthPort: number | undefined;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -46,7 +48,12 @@ export function readEnvironment(variables: Variables): ShopEnvironment {
 
 /** The variables of the api. Throws `EnvironmentError`. */
 export function readApiEnvironment(variables: Variables): ApiEnvironment {
-  return { ...readEnvironment(variables), port: port(variables.PORT), adminToken: adminToken(variables.ADMIN_TOKEN) };
+  const { PORT, ADMIN_TOKEN } = variables;
+  return {
+    ...readEnvironment(variables),
+    port: PORT ? port(variables, 'PORT') : 3000,
+    adminToken: adminToken(ADMIN_TOKEN),
+  };
 }
 
 /** The variables of a processor. Throws `EnvironmentError`. */
@@ -54,7 +61,8 @@ export function readProcessorEnvironment(variables: Variables): ProcessorEnviron
   const smtpUrl = variables.SMTP_URL
     ? url(variables, 'SMTP_URL', ['smtp:', 'smtps:'], 'smtp://user:password@host:587')
     : undefined;
-  return { ...readEnvironment(variables), smtpUrl };
+  const healthPort = variables.HEALTH_PORT ? port(variables, 'HEALTH_PORT') : undefined;
+  return { ...readEnvironment(variables), smtpUrl, healthPort };
 }
 
 function url(variables: Variables, name: string, protocols: readonly string[], example: string): string {
@@ -84,10 +92,10 @@ function tenants(variables: Variables): readonly string[] {
   return ids;
 }
 
-function port(value: string | undefined): number {
-  if (value === undefined || value === '') return 3000;
+function port(variables: Variables, name: string): number {
+  const value = variables[name] ?? '';
   if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
-    throw new EnvironmentError(`PORT is ${JSON.stringify(value)}: use a number from 0 to 65535.`);
+    throw new EnvironmentError(`${name} is ${JSON.stringify(value)}: use a number from 0 to 65535.`);
   }
   return Number(value);
 }
