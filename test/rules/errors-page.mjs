@@ -35,7 +35,15 @@ const WITHOUT_CLASS = {
     "The run failed, also when repeated, for a reason on the host's side: see its log.",
   ],
   SANDBOX_LOCK_TIMEOUT: ['script', 'Somebody else held the record locked for too long.'],
+  SANDBOX_MISCONDUCT: [
+    'action',
+    'The process that ran the script sent what no run may send, and was ended: the script may have broken out of its engine.',
+  ],
   SANDBOX_NOT_NULL_VIOLATION: ['script', 'A column that takes no null was given none other.'],
+  SANDBOX_NOT_STARTED: [
+    'action',
+    'No thread, or no process, could be started to run the script in: see what limits the memory and the processes of the machine.',
+  ],
   SANDBOX_OUT_OF_RANGE: ['script', 'A number is too large for its column.'],
   SANDBOX_POOL_CLOSED: ['action', 'The processor was shutting down; the run is repeated elsewhere.'],
   SANDBOX_REPLY_NOT_JSON: ['script', 'What a host service answered cannot be written as JSON.'],
@@ -47,7 +55,6 @@ const WITHOUT_CLASS = {
   ],
   SANDBOX_SCRIPT_DELETED: ['action', 'The script was deleted before the action ran: it was skipped.'],
   SANDBOX_SCRIPT_DISABLED: ['action', 'The script was disabled before the action ran: it was skipped.'],
-  SANDBOX_SOURCE_TOO_LARGE: ['action', 'The source given to a runner is longer than `limits.sourceBytes`.'],
   SANDBOX_STATEMENT_TIMEOUT: ['script', 'A statement took too long: ask for less at a time.'],
   SANDBOX_TOO_COMPLEX: ['script', 'A statement is too complex for the database.'],
   SANDBOX_TOO_LONG: ['script', 'A text is too long for its column.'],

@@ -127,7 +127,7 @@ function sourceError(source: string, sourceBytes: number): ScriptError | undefin
   const bytes = source.length > sourceBytes ? source.length : Buffer.byteLength(source);
   if (bytes <= sourceBytes) return undefined;
   const message = `The source is ${bytes} bytes; ${sourceBytes} are allowed.`;
-  return { name: 'SyntaxError', message, code: 'SANDBOX_SOURCE_TOO_LARGE' };
+  return { name: 'SyntaxError', message, code: 'SANDBOX_SOURCE_TOO_LONG' };
 }
 
 function syntaxError(error: ScriptError, startedAt: number): RunResult {

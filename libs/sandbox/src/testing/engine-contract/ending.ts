@@ -185,7 +185,7 @@ export const endingCases: readonly ContractCase[] = [
     'a source over its limit is a syntax error with a code',
     `"${'x'.repeat(200)}"`,
     'syntaxError',
-    { code: 'SANDBOX_SOURCE_TOO_LARGE' },
+    { code: 'SANDBOX_SOURCE_TOO_LONG' },
     {
       limits: { sourceBytes: 100 },
     },
