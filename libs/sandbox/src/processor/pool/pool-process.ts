@@ -25,7 +25,8 @@ export class PoolProcess {
   ) {
     this.child = fork(fileURLToPath(builtFile('./pool-process.main.js')), [], {
       env: {},
-      execArgv: [],
+      // Lets js-interpreter tell what a run holds from garbage; scripts see no global of the host's.
+      execArgv: ['--expose-gc'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.child.on('message', (message: FromChild) => this.receive(message));

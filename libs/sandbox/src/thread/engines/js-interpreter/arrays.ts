@@ -3,6 +3,7 @@ import {
   CONFIGURABLE,
   type Definition,
   ELEMENT_BYTES,
+  growthBytes,
   isAccessor,
   type Key,
   Obj,
@@ -89,7 +90,7 @@ export class ArrayObj extends Obj {
       return true;
     }
     if (this.sparse || index > elements.length + MAX_GAP || !this.lengthWritable) return false;
-    objectHooks().charge((index + 1 - elements.length) * ELEMENT_BYTES);
+    objectHooks().charge((index + 1 - elements.length) * ELEMENT_BYTES + growthBytes(elements.length));
     while (elements.length < index) elements.push(HOLE);
     elements.push(value);
     if (index >= this.length) this.length = index + 1;

@@ -1,6 +1,7 @@
 import type { RawFrame } from '../../../protocol/raw-error.js';
 import type { Env } from './evaluator/scope.js';
 import { ArrayObj } from './arrays.js';
+import { HeapWatch } from './heap.js';
 import { FnObj, HIDDEN, Obj, type Value } from './values.js';
 
 /** Names of the error classes a machine throws by itself. */
@@ -24,6 +25,13 @@ export class Abort {
 /** An instance of an error class: remembers where it was made. */
 export class ErrorObj extends Obj {
   readonly frames: readonly RawFrame[] = captureFrames();
+  constructor(proto: Obj | null) {
+    super(proto);
+    machine.charge(this.frames.length * FRAME_BYTES);
+  }
+  override visit(see: (value: Value) => void): number {
+    return super.visit(see) + this.frames.length * FRAME_BYTES;
+  }
   override get className(): string {
     return 'Error';
   }
@@ -63,12 +71,22 @@ const MAX_DEPTH = 6_000;
 const FUEL = 1_024;
 /** Frames kept with an error. */
 const MAX_FRAMES = 20;
+const FRAME_BYTES = 64;
+/** Bytes charged between two looks at the heap (8 us each). */
+const LOOK = 1 << 20;
 
 /**
- * What the measurement cannot see (chains of promises live in the host's closures) shows in the thread's heap, as does
- * garbage: past twice the limit and this much it is no garbage any more.
+ * Where the heap's garbage cannot be collected (a pool in this process), estimates decide. What they cannot see shows in the
+ * heap, as does garbage: past twice the limit and this much it is no garbage any more.
  */
 const HEAP_SLACK = 48 * 1024 * 1024;
+
+/** Something to be done once the script's own call is over. */
+export interface Job {
+  readonly run: () => void;
+  /** The guest's values that it keeps, for the measurement of memory. */
+  readonly keeps: readonly Value[];
+}
 
 /** What one run may use. */
 export interface RunBudget {
@@ -91,15 +109,17 @@ class Machine {
   /** Counts the runs. */
   run = 0;
   fuel = FUEL;
-  /** Bytes allocated since the live memory was measured. */
-  allocated = 0;
-  allocationLimit = Infinity;
+  /** Bytes allocated since the last look at the heap. */
+  private allocated = 0;
+  private lookAt = Infinity;
+  /** Bytes allocated since the live memory was estimated, and how many may be before it is again. */
+  private unmeasured = 0;
+  private measureAt = Infinity;
   peakBytes = 0;
-  /** The thread's heap before the run, known once the run's memory was first measured. */
-  private heapBefore: number | undefined;
+  private readonly heap = new HeapWatch();
   maxString = 1 << 24;
   budget = NO_BUDGET;
-  jobs: (() => void)[] = [];
+  jobs: Job[] = [];
   /** Counts the measurements of memory: objects remember the last one that saw them. */
   measurement = 0;
   thawObject: (object: Obj) => void = () => undefined;
@@ -112,17 +132,18 @@ class Machine {
     this.frame = undefined;
     this.depth = 0;
     this.fuel = FUEL;
-    this.allocated = 0;
+    this.allocated = this.unmeasured = 0;
     this.peakBytes = 0;
-    this.heapBefore = undefined;
+    this.heap.start();
     this.jobs = [];
-    this.allocationLimit = Math.max(1 << 20, budget.memoryBytes / 4);
+    this.lookAt = LOOK;
+    this.measureAt = Math.max(LOOK, budget.memoryBytes / 4);
     this.maxString = Math.min(1 << 28, Math.floor(budget.memoryBytes / 4));
   }
 
   stop(): void {
     this.start(NO_BUDGET);
-    this.allocationLimit = Infinity;
+    this.lookAt = Infinity;
   }
 
   /** One step of work. @throws Abort past the limit. */
@@ -144,7 +165,7 @@ class Machine {
   /** Memory about to be allocated. @throws Abort where it would go past the limit. */
   charge(bytes: number): void {
     this.allocated += bytes;
-    if (this.allocated > this.allocationLimit) this.collect();
+    if (this.allocated > this.lookAt) this.look();
   }
 
   /** A string about to be made, of that many characters. */
@@ -175,17 +196,25 @@ class Machine {
     return throwError('RangeError', 'Maximum call stack size exceeded');
   }
 
-  /** Live memory decides, not what was allocated: most of that is garbage already. */
-  private collect(): void {
+  /** What is held decides, not what was allocated: most of that is garbage already. */
+  private look(): void {
     const fresh = this.allocated;
+    const { memoryBytes } = this.budget;
     this.allocated = 0;
+    const held = this.heap.exact ? this.heap.held(memoryBytes, fresh - LOOK, this.measure) : this.estimated(fresh);
+    this.peakBytes = Math.max(this.peakBytes, Math.min(held, memoryBytes));
+    if (held > memoryBytes || fresh > memoryBytes) throw new Abort('exceededMemory');
+  }
+
+  private estimated(fresh: number): number {
+    const { memoryBytes } = this.budget;
+    this.unmeasured += fresh;
+    if (this.heap.grown(fresh) > memoryBytes * 2 + HEAP_SLACK) return Infinity;
+    if (this.unmeasured < this.measureAt) return Math.min(this.unmeasured, memoryBytes);
+    this.unmeasured = 0;
     const live = this.measure();
-    const heap = process.memoryUsage().heapUsed;
-    this.heapBefore ??= heap - fresh;
-    this.peakBytes = Math.max(this.peakBytes, live, Math.min(fresh, this.budget.memoryBytes));
-    const hidden = heap - this.heapBefore > this.budget.memoryBytes * 2 + HEAP_SLACK;
-    if (hidden || live > this.budget.memoryBytes || fresh > this.budget.memoryBytes) throw new Abort('exceededMemory');
-    this.allocationLimit = Math.max(1 << 20, (this.budget.memoryBytes - live) / 2);
+    this.measureAt = Math.max(LOOK, (memoryBytes - live) / 2);
+    return live;
   }
 }
 

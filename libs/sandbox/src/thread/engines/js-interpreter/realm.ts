@@ -1,5 +1,5 @@
 import { ArrayObj } from './arrays.js';
-import { BoxObj } from './convert.js';
+import { bigintBits, BoxObj } from './convert.js';
 import { compileFunction } from './evaluator/compile.js';
 import { Closure, seeEnv } from './evaluator/functions.js';
 import { Env } from './evaluator/scope.js';
@@ -14,7 +14,7 @@ import { HELPER_SOURCE, installHelpers } from './library/helpers.js';
 import { installIterators } from './library/iterators.js';
 import { installJson } from './library/json.js';
 import { installMath } from './library/math.js';
-import { clearSymbols, installPrimitives } from './library/number.js';
+import { clearSymbols, installPrimitives, seeSymbols } from './library/number.js';
 import { installObject } from './library/object.js';
 import { installPromise } from './library/promise.js';
 import { installReflect } from './library/reflect.js';
@@ -94,18 +94,24 @@ export class Realm {
     const meter = new Meter(machine.budget.memoryBytes);
     for (const { object } of this.kept) meter.see(object);
     for (let frame = machine.frame; frame; frame = frame.caller) seeEnv(frame.env, meter.see);
+    for (const { keeps } of machine.jobs) for (const value of keeps) meter.see(value);
+    seeSymbols(meter.see);
     return meter.finish() + machine.jobs.length * JOB_BYTES;
   }
 }
 
-/** A waiting job keeps two promises, their functions and some closures. */
-const JOB_BYTES = 1_500;
+/** A waiting job keeps some closures. */
+const JOB_BYTES = 600;
+/** Texts from this length on are counted once, however often they are referred to. */
+const LONG_TEXT = 256;
+
+/** Characters that take two bytes, as do all others of their text. */
+const WIDE = /[^\0-\xff]/;
 
 /** Adds up what is reachable; stops past the limit. */
 class Meter {
   private bytes = 0;
   private readonly queue: Obj[] = [];
-  /** Long texts are counted once, however often they are referred to. */
   private readonly texts = new Set<string>();
 
   constructor(private readonly limit: number) {}
@@ -115,7 +121,8 @@ class Meter {
     else if (value instanceof Obj && value.mark !== machine.measurement && !value.pristine) {
       value.mark = machine.measurement;
       this.queue.push(value);
-    } else if (typeof value === 'bigint') this.bytes += 16;
+    } else if (typeof value === 'bigint') this.bytes += 24 + (bigintBits(value) >> 3);
+    else if (typeof value === 'symbol') this.bytes += 64 + (value.description?.length ?? 0) * 2;
   };
 
   finish(): number {
@@ -128,10 +135,10 @@ class Meter {
   }
 
   private text(text: string): void {
-    this.bytes += 16;
-    if (text.length < 256 || this.bytes > this.limit || this.texts.has(text)) return;
-    this.texts.add(text);
-    this.bytes += text.length;
+    if (this.bytes > this.limit || this.texts.has(text)) return;
+    if (text.length >= LONG_TEXT) this.texts.add(text);
+    // To look at a text joins its parts: not worth it for a long one, of which the parts may be shared.
+    this.bytes += 24 + text.length * (text.length < 4_096 && WIDE.test(text) ? 2 : 1);
   }
 }
 

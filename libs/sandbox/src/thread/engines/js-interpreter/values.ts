@@ -43,9 +43,16 @@ export interface Hooks {
 }
 
 /** Estimates of V8's own cost, in bytes, for the memory limit. */
-export const OBJECT_BYTES = 240;
-export const PROPERTY_BYTES = 64;
+export const OBJECT_BYTES = 320;
+export const PROPERTY_BYTES = 96;
 export const ELEMENT_BYTES = 16;
+
+/** A large table that is full is copied into one of twice the size: what that takes, for `size` entries. */
+export function growthBytes(size: number): number {
+  return size >= LARGE_TABLE && (size & (size - 1)) === 0 ? size * 2 * ELEMENT_BYTES : 0;
+}
+
+const LARGE_TABLE = 1 << 15;
 
 let hooks: Hooks;
 export function setHooks(given: Hooks): void {
@@ -165,7 +172,7 @@ export class Obj {
   /** Adds or replaces a property without asking anybody. */
   store(key: Key, prop: Prop): void {
     if (this.pristine) hooks.thaw(this);
-    hooks.charge(PROPERTY_BYTES);
+    hooks.charge(PROPERTY_BYTES + growthBytes(this.props.size));
     this.props.set(key, prop);
   }
 

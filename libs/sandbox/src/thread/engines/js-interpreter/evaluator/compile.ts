@@ -54,6 +54,7 @@ export function compileFunction(
     strict,
     source: text.slice(node.start, node.end),
     slotCount: 0,
+    mark: 0,
     functions: [],
     body: (env) => {
       prepare();

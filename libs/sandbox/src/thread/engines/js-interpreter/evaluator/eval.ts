@@ -2,7 +2,7 @@ import { caught, type FrameCode, machine, throwError } from '../machine.js';
 import { type Node, parseProgram } from '../syntax.js';
 import type { Obj, Value } from '../values.js';
 import { compileProgram, hiddenCode, type ProgramCode } from './compile.js';
-import { Closure, flow } from './functions.js';
+import { Closure, CODE_BYTES, flow } from './functions.js';
 import { Env, isStrict, Scope } from './scope.js';
 
 const CODE: FrameCode = hiddenCode('eval');
@@ -13,7 +13,7 @@ const MAX_SOURCE = 1 << 20;
 export function parseGuest<T>(text: string, parse: (text: string) => T): T {
   if (text.length > MAX_SOURCE) return throwError('SyntaxError', 'The code is too long');
   machine.spend(text.length);
-  machine.charge(text.length * 20);
+  machine.charge(text.length * CODE_BYTES);
   try {
     return parse(text);
   } catch (error) {

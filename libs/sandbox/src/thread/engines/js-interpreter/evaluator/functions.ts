@@ -34,9 +34,14 @@ export interface FunctionCode extends FrameCode {
   readonly strict: boolean;
   readonly source: string;
   slotCount: number;
+  /** The last measurement of memory that saw it. */
+  mark: number;
   functions: readonly { readonly slot: number; readonly code: FunctionCode }[];
   body: Exec;
 }
+
+/** What a character of code is compiled to, in bytes: its part of the tree and of the closures. */
+export const CODE_BYTES = 20;
 
 /** A function of the guest's. Its `prototype`, `name` and `length` are made when somebody asks. */
 export class Closure extends FnObj {
@@ -66,7 +71,15 @@ export class Closure extends FnObj {
 
   override visit(see: (value: Value) => void): number {
     seeEnv(this.scope, see);
-    return super.visit(see);
+    return super.visit(see) + this.codeBytes();
+  }
+
+  /** Code that a script made at run time is the run's own; each is counted once. */
+  private codeBytes(): number {
+    const { code } = this;
+    if (code.lines || code.mark === machine.measurement) return 0;
+    code.mark = machine.measurement;
+    return code.source.length * CODE_BYTES;
   }
 
   override call(self: Value, args: Value[]): Value {

@@ -17,10 +17,8 @@ export type Binary = (left: Value, right: Value) => Value;
 /** Joins two strings; long results are ropes that the host shares, so only a part of their length is charged. */
 export function concat(left: string, right: string): string {
   const length = left.length + right.length;
-  if (length > 64) {
-    if (length > machine.maxString) machine.chargeString(length);
-    machine.charge(length >> 2);
-  }
+  if (length > machine.maxString) machine.chargeString(length);
+  machine.charge(32 + (length >> 2));
   return left + right;
 }
 
@@ -54,10 +52,8 @@ function numeric(
     return throwError('TypeError', 'Cannot mix BigInt and other types, use explicit conversions');
   const bits = bigintBits(a) + bigintBits(b);
   if (bits > MAX_BIGINT_BITS) return throwError('RangeError', 'Maximum BigInt size exceeded');
-  if (bits > 128) {
-    machine.spend(bits >> 8);
-    machine.charge(bits >> 3);
-  }
+  machine.charge(24 + (bits >> 3));
+  machine.spend(bits >> 8);
   return bigints(a, b);
 }
 

@@ -105,6 +105,7 @@ export class Bridge {
     if (reply === undefined) throw new Abort('cancelled');
     const entries = carries ? this.pending : [];
     if (carries) this.pending = [];
+    machine.charge(reply.length * 2);
     const answer = fromJson(reply);
     const ok = own(answer, 'ok') === true;
     settle(entries, answer, ok);

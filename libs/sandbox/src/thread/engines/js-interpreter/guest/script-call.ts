@@ -71,7 +71,7 @@ export class ScriptCall {
     for (let at = 0; at < machine.jobs.length; at++) {
       machine.tick();
       const job = machine.jobs[at]!;
-      runJob(job);
+      runJob(job.run);
       if (at < 1_024) continue;
       machine.jobs.splice(0, at + 1);
       at = -1;

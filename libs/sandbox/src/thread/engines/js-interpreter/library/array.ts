@@ -2,7 +2,7 @@ import { ArrayObj } from '../arrays.js';
 import { call, construct, describe, getMember, invoke, lengthOf, toInteger, toObject, toText } from '../convert.js';
 import { protoFor } from '../evaluator/functions.js';
 import { isCallable, machine, newArray, throwError } from '../machine.js';
-import { FnObj, Obj, type Value } from '../values.js';
+import { ELEMENT_BYTES, FnObj, growthBytes, Obj, type Value } from '../values.js';
 import { at, deleteAt, plainElements, putAt, setLength, speciesArray } from './array-elements.js';
 import { copyWithin, fill, pop, push, reverse, shift, slice, splice, unshift } from './array-changes.js';
 import { defineClass, defineMethods, defineSpecies, type Methods } from './define.js';
@@ -139,7 +139,9 @@ function sort(self: Value, [compare]: Value[]): Value {
   const present: Value[] = [];
   for (let index = 0; index < length; index++) {
     machine.tick();
-    if (object.has(String(index))) present.push(object.get(String(index)));
+    if (!object.has(String(index))) continue;
+    machine.charge(ELEMENT_BYTES + growthBytes(present.length));
+    present.push(object.get(String(index)));
   }
   const sorted = sortValues(present, compare);
   for (const [index, value] of sorted.entries()) {

@@ -1,7 +1,7 @@
 import { call, describe, getMember } from '../convert.js';
 import { protoFor, requireNew } from '../evaluator/functions.js';
 import { isCallable, machine, newArray, throwError } from '../machine.js';
-import { FnObj, HIDDEN, Obj, type Value } from '../values.js';
+import { FnObj, growthBytes, HIDDEN, Obj, type Value } from '../values.js';
 import { defineClass, defineGetter, defineMethod, defineMethods, defineSpecies, defineTag } from './define.js';
 import { iterate } from './iterate.js';
 import { makeIterator } from './iterators.js';
@@ -84,8 +84,8 @@ function fill<T extends Obj>(target: T, source: Value, method: string, pairs: bo
   return target;
 }
 
-function hostIterator<T>(kind: string, iterator: Iterator<T>, show: (item: T) => Value): Obj {
-  return makeIterator(kind, () => {
+function hostIterator<T>(kind: string, over: Value, iterator: Iterator<T>, show: (item: T) => Value): Obj {
+  return makeIterator(kind, over, () => {
     const { value, done } = iterator.next();
     return done ? undefined : { value: show(value) };
   });
@@ -125,7 +125,7 @@ function installMap(global: Obj): void {
     delete: [1, (self, [name]) => mapOf(self, 'delete').delete(name)],
     entries: [
       0,
-      (self) => hostIterator('Map Iterator', mapOf(self, 'entries').entries(), (pair) => newArray([...pair])),
+      (self) => hostIterator('Map Iterator', self, mapOf(self, 'entries').entries(), (pair) => newArray([...pair])),
     ],
     forEach: [
       1,
@@ -137,16 +137,17 @@ function installMap(global: Obj): void {
     ],
     get: [1, (self, [name]) => mapOf(self, 'get').get(name)],
     has: [1, (self, [name]) => mapOf(self, 'has').has(name)],
-    keys: [0, (self) => hostIterator('Map Iterator', mapOf(self, 'keys').keys(), (name) => name)],
+    keys: [0, (self) => hostIterator('Map Iterator', self, mapOf(self, 'keys').keys(), (name) => name)],
     set: [
       2,
       (self, [name, value]) => {
-        machine.charge(ENTRY_BYTES);
-        mapOf(self, 'set').set(key(name), value);
+        const entries = mapOf(self, 'set');
+        machine.charge(ENTRY_BYTES + growthBytes(entries.size));
+        entries.set(key(name), value);
         return self;
       },
     ],
-    values: [0, (self) => hostIterator('Map Iterator', mapOf(self, 'values').values(), (value) => value)],
+    values: [0, (self) => hostIterator('Map Iterator', self, mapOf(self, 'values').values(), (value) => value)],
   });
   defineGetter(proto, 'size', (self) => mapOf(self, 'size').size);
   proto.put(Symbol.iterator, proto.get('entries'), HIDDEN);
@@ -230,8 +231,9 @@ function installSet(global: Obj): void {
     add: [
       1,
       (self, [item]) => {
-        machine.charge(ENTRY_BYTES);
-        setOf(self, 'add').add(key(item));
+        const items = setOf(self, 'add');
+        machine.charge(ENTRY_BYTES + growthBytes(items.size));
+        items.add(key(item));
         return self;
       },
     ],
@@ -239,7 +241,7 @@ function installSet(global: Obj): void {
     delete: [1, (self, [item]) => setOf(self, 'delete').delete(item)],
     entries: [
       0,
-      (self) => hostIterator('Set Iterator', setOf(self, 'entries').values(), (item) => newArray([item, item])),
+      (self) => hostIterator('Set Iterator', self, setOf(self, 'entries').values(), (item) => newArray([item, item])),
     ],
     forEach: [
       1,
@@ -250,7 +252,7 @@ function installSet(global: Obj): void {
       },
     ],
     has: [1, (self, [item]) => setOf(self, 'has').has(item)],
-    values: [0, (self) => hostIterator('Set Iterator', setOf(self, 'values').values(), (item) => item)],
+    values: [0, (self) => hostIterator('Set Iterator', self, setOf(self, 'values').values(), (item) => item)],
   });
   for (const [name, combine] of Object.entries(COMBINED))
     defineMethod(proto, name, 1, (self, [other]) => make(combine(setOf(self, name), setLike(other))));

@@ -6,7 +6,7 @@ import { Closure } from '../evaluator/functions.js';
 import { Env } from '../evaluator/scope.js';
 import { machine, throwError } from '../machine.js';
 import { parseFunction } from '../syntax.js';
-import { CONFIGURABLE, FnObj, Obj, type Value } from '../values.js';
+import { CONFIGURABLE, ELEMENT_BYTES, FnObj, Obj, type Value } from '../values.js';
 import { defineClass, defineMethod, defineMethods } from './define.js';
 
 /** What `bind` makes. */
@@ -17,12 +17,17 @@ class BoundFn extends FnObj {
     private readonly leading: readonly Value[],
   ) {
     super(boundTarget.getPrototype());
+    machine.charge(leading.length * ELEMENT_BYTES);
     if (boundTarget.construct)
       this.construct = (args, target) =>
         boundTarget.construct!([...leading, ...args], target === this ? boundTarget : target);
   }
   override get text(): string {
     return 'function () { [native code] }';
+  }
+  override visit(see: (value: Value) => void): number {
+    for (const value of [this.boundTarget, this.self, ...this.leading]) see(value);
+    return super.visit(see) + this.leading.length * ELEMENT_BYTES;
   }
   override call(_self: Value, args: Value[]): Value {
     machine.tick();

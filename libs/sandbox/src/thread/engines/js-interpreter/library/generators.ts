@@ -225,6 +225,7 @@ function runAsync(self: Value, args: Value, body: FnObj): Value {
     (awaited.value as ReturnType<typeof newPromise>).react(
       (settled) => step(Op.Next, settled),
       (reason) => step(Op.Throw, reason),
+      [generator, promise],
     );
   };
   step(Op.Next, undefined);

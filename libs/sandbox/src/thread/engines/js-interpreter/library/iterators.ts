@@ -11,8 +11,15 @@ export class HostIterator extends Obj {
     proto: Obj,
     readonly kind: string,
     private step: (() => { value: Value } | undefined) | undefined,
+    /** What it iterates over, for the measurement of memory. */
+    private readonly over: Value,
   ) {
     super(proto);
+  }
+
+  override visit(see: (value: Value) => void): number {
+    if (this.step) see(this.over);
+    return super.visit(see);
   }
 
   next(): Obj {
@@ -45,15 +52,15 @@ export function installIterators(): void {
 }
 
 /** An iterator of the kind over what `step` gives. */
-export function makeIterator(kind: string, step: () => { value: Value } | undefined): HostIterator {
-  return new HostIterator(protos.get(machine.intrinsics.global)!.get(kind)!, kind, step);
+export function makeIterator(kind: string, over: Value, step: () => { value: Value } | undefined): HostIterator {
+  return new HostIterator(protos.get(machine.intrinsics.global)!.get(kind)!, kind, step, over);
 }
 
 /** `array.keys()`, `.values()` and `.entries()`, also of array-likes. */
 export function arrayIterator(self: Value, kind: 'keys' | 'values' | 'entries'): Obj {
   const object = toObject(self);
   let index = 0;
-  return makeIterator('Array Iterator', () => {
+  return makeIterator('Array Iterator', object, () => {
     const length = object instanceof ArrayObj ? object.length : lengthOf(object);
     if (index >= length) return undefined;
     const at = index++;

@@ -7,6 +7,10 @@ import { enumerableKeys, isArray } from './object.js';
 /** How deep JSON may nest: far below what the thread's stack holds. */
 const MAX_DEPTH = 2_000;
 
+/** What the host's own value of a part takes, which lives beside the guest's for a moment. */
+const HOST_PART_BYTES = 40;
+const [COMMA, BRACKET, BRACE] = [0x2c, 0x5b, 0x7b];
+
 /** `JSON` (ECMA-262 25.5). */
 export function installJson(global: Obj): void {
   defineNamespace(global, 'JSON', {
@@ -26,7 +30,7 @@ function parse(text: string, reviver: Value): Value {
 /** The guest's value of a JSON text. @throws the guest's SyntaxError. */
 export function fromJson(text: string): Value {
   machine.spend(text.length >> 5);
-  machine.charge(text.length * 4);
+  machine.charge(text.length + parts(text) * HOST_PART_BYTES);
   let host: unknown;
   try {
     host = JSON.parse(text);
@@ -34,6 +38,16 @@ export function fromJson(text: string): Value {
     return throwError('SyntaxError', error instanceof Error ? error.message : 'Invalid JSON');
   }
   return toGuest(host, 0);
+}
+
+/** How many values a JSON text holds, at most: commas and opening brackets, those inside of texts too. */
+function parts(text: string): number {
+  let count = 1;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === COMMA || unit === BRACKET || unit === BRACE) count++;
+  }
+  return count;
 }
 
 /** Takes a tree that `JSON.parse` has just made: no cycles, no accessors, every object used once. */

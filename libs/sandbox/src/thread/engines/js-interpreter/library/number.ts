@@ -1,7 +1,7 @@
 import { BoxObj, bigintText, describe, toInteger, toNumber, toNumeric, toPrimitive, toText } from '../convert.js';
 import { type Native, protoFor } from '../evaluator/functions.js';
 import { machine, throwError } from '../machine.js';
-import { CONFIGURABLE, HIDDEN, Obj, type Value } from '../values.js';
+import { CONFIGURABLE, growthBytes, HIDDEN, Obj, type Value } from '../values.js';
 import {
   defineClass,
   defineConstants,
@@ -143,7 +143,10 @@ function toBigInt(value: Value): bigint {
     return throwError('TypeError', `Cannot convert ${describe(primitive)} to a BigInt`);
   if (typeof primitive === 'string' && primitive.length > 70_000)
     return throwError('RangeError', 'Maximum BigInt size exceeded');
-  if (typeof primitive === 'string') machine.spend((primitive.length * primitive.length) >> 12);
+  if (typeof primitive === 'string') {
+    machine.spend((primitive.length * primitive.length) >> 12);
+    machine.charge(24 + (primitive.length >> 1));
+  }
   try {
     return BigInt(primitive);
   } catch {
@@ -153,6 +156,14 @@ function toBigInt(value: Value): bigint {
 
 /** Symbols made by `Symbol.for`, forgotten with the run: the host's own registry would outlive it. */
 const registry = new Map<string, symbol>();
+
+/** Shows the registered symbols, for the measurement of memory. */
+export function seeSymbols(see: (value: Value) => void): void {
+  for (const [key, symbol] of registry) {
+    see(key);
+    see(symbol);
+  }
+}
 
 /** Forgets the symbols of a run. */
 export function clearSymbols(): void {
@@ -178,8 +189,7 @@ const WELL_KNOWN = [
 function installSymbol(global: Obj, proto: Obj): void {
   const constructor = defineClass(global, 'Symbol', 0, proto, (_self, [description], target) => {
     if (target) return throwError('TypeError', 'Symbol is not a constructor');
-    machine.charge(64);
-    return Symbol(description === undefined ? undefined : toText(description));
+    return newSymbol(description === undefined ? undefined : toText(description));
   });
   defineConstants(constructor, Object.fromEntries(WELL_KNOWN.map((name) => [name, Symbol[name]])));
   defineMethods(constructor, {
@@ -196,11 +206,16 @@ function installSymbol(global: Obj, proto: Obj): void {
   defineTag(proto, 'Symbol');
 }
 
+function newSymbol(description: string | undefined): symbol {
+  machine.charge(64 + (description?.length ?? 0) * 2);
+  return Symbol(description);
+}
+
 function registered(key: string): symbol {
   const known = registry.get(key);
   if (known) return known;
-  machine.charge(64 + key.length);
-  const symbol = Symbol(key);
+  machine.charge(64 + growthBytes(registry.size));
+  const symbol = newSymbol(key);
   registry.set(key, symbol);
   return symbol;
 }

@@ -7,11 +7,21 @@ import { iterate } from './iterate.js';
 
 type Reaction = (value: Value) => void;
 
+/** What to do with a settled promise, and the guest's values that it keeps. */
+interface Reactions {
+  readonly fulfilled: Reaction;
+  readonly rejected: Reaction;
+  readonly keeps: readonly Value[];
+}
+
+/** A waiting reaction: its closures, and what `Job` is made of. */
+const REACTION_BYTES = 400;
+
 /** A promise (ECMA-262 27.2). Reactions become jobs of the machine, which the engine drains. */
 export class PromiseObj extends Obj {
   state: 'pending' | 'fulfilled' | 'rejected' = 'pending';
   value: Value = undefined;
-  private reactions: { fulfilled: Reaction; rejected: Reaction }[] = [];
+  private reactions: Reactions[] = [];
 
   override get className(): string {
     return 'Promise';
@@ -19,14 +29,15 @@ export class PromiseObj extends Obj {
 
   override visit(see: (value: Value) => void): number {
     see(this.value);
-    return super.visit(see) + this.reactions.length * 256;
+    for (const { keeps } of this.reactions) for (const value of keeps) see(value);
+    return super.visit(see) + this.reactions.length * REACTION_BYTES;
   }
 
   /** Calls one of the two in a job, once the promise is settled. */
-  react(fulfilled: Reaction, rejected: Reaction): void {
-    machine.charge(128);
-    if (this.state === 'pending') this.reactions.push({ fulfilled, rejected });
-    else this.enqueue({ fulfilled, rejected });
+  react(fulfilled: Reaction, rejected: Reaction, keeps: readonly Value[] = []): void {
+    machine.charge(REACTION_BYTES);
+    if (this.state === 'pending') this.reactions.push({ fulfilled, rejected, keeps });
+    else this.enqueue({ fulfilled, rejected, keeps });
   }
 
   /** Settles with what another promise settles with, or with a plain value. */
@@ -37,11 +48,13 @@ export class PromiseObj extends Obj {
     if ('thrown' in then) return this.reject(then.thrown);
     const method = then.value;
     if (!isCallable(method)) return this.settle('fulfilled', value);
-    machine.jobs.push(() => {
+    const run = (): void => {
       const { resolve, reject } = resolvers(this);
       const called = attempt(() => method.call(value, [resolve, reject]));
       if ('thrown' in called) reject.call(undefined, [called.thrown]);
-    });
+    };
+    machine.charge(REACTION_BYTES);
+    machine.jobs.push({ run, keeps: [this, value, method] });
   }
 
   reject(reason: Value): void {
@@ -56,9 +69,9 @@ export class PromiseObj extends Obj {
     this.reactions = [];
   }
 
-  private enqueue({ fulfilled, rejected }: { fulfilled: Reaction; rejected: Reaction }): void {
-    machine.charge(128);
-    machine.jobs.push(() => (this.state === 'fulfilled' ? fulfilled : rejected)(this.value));
+  private enqueue({ fulfilled, rejected, keeps }: Reactions): void {
+    const run = (): void => (this.state === 'fulfilled' ? fulfilled : rejected)(this.value);
+    machine.jobs.push({ run, keeps: [this, ...keeps] });
   }
 }
 
@@ -185,7 +198,8 @@ function then(self: Value, [fulfilled, rejected]: Value[]): Value {
   if (!(self instanceof PromiseObj))
     return throwError('TypeError', 'Promise.prototype.then called on a value that is no promise');
   const made = capability(speciesOf(self));
-  self.react(job(made, fulfilled, made.resolve), job(made, rejected, made.reject));
+  const keeps = [made.promise, made.resolve, made.reject, fulfilled, rejected];
+  self.react(job(made, fulfilled, made.resolve), job(made, rejected, made.reject), keeps);
   return made.promise;
 }
 

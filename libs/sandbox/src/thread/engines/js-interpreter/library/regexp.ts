@@ -7,6 +7,7 @@ import { defineClass, defineGetter, defineMethod, defineMethods, defineSpecies }
 import { makeIterator } from './iterators.js';
 import { setOrThrow } from './object.js';
 import { execute } from './regexp-run.js';
+import { ownText } from './texts.js';
 
 /** A regular expression. `host` is the host's own, used with an explicit `lastIndex` only. */
 export class RegExpObj extends Obj {
@@ -17,10 +18,15 @@ export class RegExpObj extends Obj {
     public host: RegExp,
   ) {
     super(proto);
+    // The host compiles a pattern to 10 to 20 bytes a character, with its first use.
+    machine.charge(source.length * 20);
     this.put('lastIndex', 0, WRITABLE);
   }
   override get className(): string {
     return 'RegExp';
+  }
+  override visit(see: (value: Value) => void): number {
+    return super.visit(see) + this.source.length * 20;
   }
 }
 
@@ -148,13 +154,13 @@ function execBuiltin(regexp: RegExpObj, text: string): Obj | null {
 }
 
 function matchResult(found: RegExpExecArray, text: string, indices: boolean): ArrayObj {
-  const result = newArray([...found]);
+  const result = newArray(found.map((part) => part && ownText(part, text)));
   machine.charge(found[0].length);
   result.put('index', found.index);
   result.put('input', text);
   result.put(
     'groups',
-    named(found.groups, (value) => value),
+    named(found.groups, (value) => value && ownText(value, text)),
   );
   if (indices && found.indices) {
     const pairs = newArray(found.indices.map((pair) => pair && newArray([...pair])));
@@ -210,7 +216,7 @@ function matchAll(self: Value, [value]: Value[]): Value {
   const regexp = newRegExp(toText(original.get('source')), flags);
   setOrThrow(regexp, 'lastIndex', original.get('lastIndex'));
   let done = false;
-  return makeIterator('RegExp String Iterator', () => {
+  return makeIterator('RegExp String Iterator', text, () => {
     const result = done ? null : exec(regexp, text);
     if (!result) return undefined;
     if (!flags.includes('g')) done = true;
@@ -247,7 +253,7 @@ function replace(regexp: Obj, text: string, replacement: Value): string {
     machine.chargeString(done.length);
     from = position + captures[0]!.length;
   }
-  return done + text.slice(from);
+  return ownText(done + text.slice(from), text);
 }
 
 function capturesOf(result: Obj): (string | undefined)[] {
@@ -329,11 +335,11 @@ function split(self: Value, [value, limit]: Value[]): Value {
       continue;
     }
     machine.charge(48);
-    parts.push(text.slice(start, found.index), ...found.slice(1));
+    parts.push(ownText(text.slice(start, found.index), text), ...found.slice(1));
     if (parts.length >= most) return newArray(parts.slice(0, most));
     start = end;
     from = found[0] === '' ? end + 1 : end;
   }
-  parts.push(text.slice(start));
+  parts.push(ownText(text.slice(start), text));
   return newArray(parts.slice(0, most));
 }

@@ -5,7 +5,7 @@ import type { FnObj, Value } from '../values.js';
 /** Sorts stably in O(n log n) comparisons: `undefined` last, by the function or else as texts. Returns a new list. */
 export function sortValues(values: readonly Value[], compare: FnObj | undefined): Value[] {
   const defined = values.filter((value) => value !== undefined);
-  machine.charge(values.length * 32);
+  machine.charge(values.length * (compare ? 48 : 144));
   const sorted = compare ? mergeSort(defined, byFunction(compare)) : sortAsTexts(defined);
   return [...sorted, ...values.filter((value) => value === undefined)];
 }

@@ -17,6 +17,7 @@ import { Obj, type Value } from '../values.js';
 import { defineClass, defineMethod, defineMethods, type Methods } from './define.js';
 import { makeIterator } from './iterators.js';
 import { expandReplacement, newRegExp, RegExpObj } from './regexp.js';
+import { ownText } from './texts.js';
 
 /** `String` and `String.prototype` (ECMA-262 22.1). */
 export function installString(global: Obj): void {
@@ -111,8 +112,9 @@ function hostMethod(method: HostMethod): Native {
     const text = textOf(self, 'method');
     machine.spend(text.length >> 9);
     const result = method(text, args);
-    if (typeof result === 'string' && result.length > 64) machine.chargeString(result.length);
-    return result;
+    if (typeof result !== 'string') return result;
+    if (result.length > 64) machine.chargeString(result.length);
+    return ownText(result, text);
   };
 }
 
@@ -166,7 +168,7 @@ function concat(self: Value, args: Value[]): Value {
 function iterator(self: Value): Value {
   const text = textOf(self, '[Symbol.iterator]');
   let at = 0;
-  return makeIterator('String Iterator', () => {
+  return makeIterator('String Iterator', text, () => {
     if (at >= text.length) return undefined;
     const value = String.fromCodePoint(text.codePointAt(at)!);
     at += value.length;
@@ -195,7 +197,7 @@ function split(self: Value, [separator, limit]: Value[]): Value {
   machine.charge(by === '' ? Math.min(text.length, most) * 16 : Math.min(text.length / by.length, most) * 8);
   const parts = text.split(by, most);
   machine.charge(parts.length * 24);
-  return newArray(parts);
+  return newArray(parts.map((part) => ownText(part, text)));
 }
 
 function textOfDelegate(self: Value, method: string): () => string {
@@ -234,7 +236,7 @@ function replaceText(text: string, search: string, replacement: Value, all: bool
     machine.chargeString(result.length);
     from = at + search.length;
   }
-  return result + text.slice(from);
+  return ownText(result + text.slice(from), text);
 }
 
 function byRegExp(symbol: symbol, name: string, flags: string): Native {
