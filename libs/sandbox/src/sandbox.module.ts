@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { ActionsModule } from './actions/actions.module.js';
+import { EventLog } from './events/event-log.js';
 import { SandboxEvents } from './events/sandbox-events.js';
 import { BridgeModule } from './processor/bridge/bridge.module.js';
 import { ConsumerModule } from './processor/consumer/consumer.module.js';
@@ -47,6 +48,7 @@ const STAGES = [
     },
     { provide: TENANCY, inject: [SANDBOX_OPTIONS], useFactory: (options: SandboxOptions) => options.tenancy },
     SandboxEvents,
+    EventLog,
     Tracing,
   ],
   exports: [SANDBOX_OPTIONS, TENANCY, SandboxEvents, Tracing, ...STAGES],
