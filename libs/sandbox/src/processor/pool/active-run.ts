@@ -1,11 +1,12 @@
-import type { BridgeCall, BridgeReply } from '../../protocol/bridge-call.js';
+import type { BridgeReply } from '../../protocol/bridge-call.js';
 import type { RawError } from '../../protocol/raw-error.js';
 import type { LogLine, Outcome } from '../../protocol/run.js';
 import type { RunReport } from '../../protocol/thread-messages.js';
 import { explainError } from '../../scripts/compiler/diagnostics.js';
 import { CallBudget } from './call-budget.js';
+import { askHost, isGranted, type ReceivedCall } from './host-call.js';
 import type { PoolResult, PoolRun } from './script-pool.js';
-import { MAX_CALL, MAX_REPLY, NO_JSON, parseCall, parseGuestJson, parseResult, refusal, writeReply } from './wire.js';
+import { MAX_CALL, parseCall, parseGuestJson, parseResult, refusal, type WrittenReply, writeReply } from './wire.js';
 
 /** What a run can do with the thread it is in. */
 export interface RunLink {
@@ -86,13 +87,13 @@ export class ActiveRun {
     this.calls += call.deferred.length + (call.method === 'flush' ? 0 : 1);
     const overrun = this.budget.spend(call);
     if (overrun) return this.end('exceededCalls', { name: 'LimitError', message: overrun });
-    if (!this.knows(call)) return this.answer(unknownMethod(call.method));
-    void this.ask(call, this.turn);
+    if (!isGranted(call, this.request.methods)) return this.answer(unknownMethod(call.method));
+    void this.ask({ call, text }, this.turn);
   }
 
   /** A `result` message of the thread. */
   takeResult(text: string): RunReport | undefined {
-    const parsed = parseResult(text);
+    const parsed = parseResult(text, this.request.limits.logBytes);
     if (!parsed || this.ended) {
       if (!parsed) this.fail('internalError', { name: 'Error', message: 'The thread sent a broken result.' });
       return parsed?.report;
@@ -149,43 +150,27 @@ export class ActiveRun {
     this.link?.terminate();
   }
 
-  private knows({ method, deferred }: BridgeCall): boolean {
-    const { methods } = this.request;
-    return (method === 'flush' || methods.includes(method)) && deferred.every((call) => methods.includes(call.method));
-  }
-
-  private async ask(call: BridgeCall, turn: number): Promise<void> {
+  private async ask(received: ReceivedCall, turn: number): Promise<void> {
     // an earlier call that timed out may still be at work: calls of one run come one at a time
     while (this.answering) await this.answering;
     if (turn !== this.turn || this.askedAt === undefined) return;
-    this.answering = this.replyOf(call);
-    const reply = (await this.answering) as BridgeReply;
+    this.controller ??= new AbortController();
+    const answering = askHost(this.request, received, this.controller.signal, this.budget);
+    this.answering = answering;
+    const reply = await answering;
     this.answering = undefined;
     if (this.ended || this.verdict || turn !== this.turn) return;
-    const overrun = this.budget.spendRows(call, reply);
-    if (overrun) return this.end('exceededCalls', { name: 'LimitError', message: overrun });
-    if (!reply.ok && reply.error.fatal) return this.endFatally(reply.error.fatal, reply.error);
-    this.answer(reply);
-  }
-
-  private async replyOf(call: BridgeCall): Promise<BridgeReply> {
-    try {
-      this.controller ??= new AbortController();
-      return await this.request.onCall(call, this.controller.signal);
-    } catch {
-      return refusal('SANDBOX_BRIDGE', 'The host could not answer this call.');
-    }
-  }
-
-  private endFatally(fatal: 'exceededCalls' | 'restart', { name, message, code }: RawError): void {
-    const error = { name, message, ...(code === undefined ? {} : { code }) };
-    this.end(fatal === 'restart' ? 'cancelled' : 'exceededCalls', error);
+    if (reply.fatal) this.end(reply.fatal.outcome, reply.fatal.error);
+    else this.deliver(reply);
   }
 
   private answer(reply: BridgeReply): void {
-    const text = writeReply(reply) ?? (writeReply(NO_JSON) as string);
+    this.deliver(writeReply(reply));
+  }
+
+  private deliver({ written }: WrittenReply): void {
     this.stopWaiting();
-    this.link?.reply(text.length > MAX_REPLY ? (writeReply(TOO_LARGE_REPLY) as string) : text);
+    this.link?.reply(written);
   }
 
   private timeOut(bridgeCallMs: number): void {
@@ -240,7 +225,8 @@ export class ActiveRun {
   private settle(result: PoolResult): void {
     this.ended = true;
     this.stopWaiting();
-    this.controller?.abort();
+    // an abort makes an exception with a stack, a tenth of the host's share of a run: only for somebody at work
+    if (this.answering) this.controller?.abort();
     this.resolve(result);
   }
 }
@@ -259,8 +245,3 @@ function unknownMethod(method: string): BridgeReply {
 
 const TOO_LARGE_CALL = refusal('SANDBOX_ARGUMENTS_TOO_LARGE', `A call takes at most ${MAX_CALL} characters of JSON.`);
 const BROKEN_CALL = refusal('SANDBOX_BROKEN_CALL', 'The call is not one the host understands.');
-const TOO_LARGE_REPLY = refusal(
-  'SANDBOX_REPLY_TOO_LARGE',
-  `The answer to this call is more than ${MAX_REPLY} characters of JSON: ask for fewer rows or columns.`,
-  'RangeError',
-);

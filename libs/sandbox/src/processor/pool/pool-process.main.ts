@@ -1,40 +1,46 @@
-// The entry of the child process of `isolation: 'process'`: a pool of threads, reached through the IPC channel.
-import type { BridgeReply } from '../../protocol/bridge-call.js';
-import type { FromChild, ToChild, TravellingRun } from './process-messages.js';
+// The entry of the child process of `isolation: 'process'`: a pool of threads, reached through the pipe it gets as its file 3.
+import { Socket } from 'node:net';
+import { FrameReader, writeFrame } from './frames.js';
+import {
+  READY_FRAME,
+  readToChild,
+  type ToChild,
+  type TravellingRun,
+  writeCall,
+  writeResult,
+} from './process-messages.js';
 import { ThreadPool } from './thread-pool.js';
+import type { WrittenReply } from './wire.js';
 
 /** A run in this process: how to cancel it, and who waits for the answer to which of its calls. */
 interface Guest {
   readonly controller: AbortController;
-  readonly answers: Map<number, (reply: BridgeReply) => void>;
+  readonly answers: Map<number, (reply: WrittenReply) => void>;
 }
 
+const link = new Socket({ fd: 3, readable: true, writable: true });
 const guests = new Map<number, Guest>();
 let pool: ThreadPool | undefined;
-
-function say(message: FromChild): void {
-  process.send?.(message);
-}
 
 async function host(id: number, run: TravellingRun): Promise<void> {
   if (!pool) return;
   const guest: Guest = { controller: new AbortController(), answers: new Map() };
   guests.set(id, guest);
   let turn = 0;
-  const onCall = (call: Parameters<typeof ask>[2]) => ask(id, ++turn, call, guest);
+  const onCall = (_call: unknown, _signal: AbortSignal, text: string) => ask(id, ++turn, text, guest);
   const result = await pool.run({ ...run, onCall, signal: guest.controller.signal });
   guests.delete(id);
-  say({ type: 'result', id, result, stats: pool.stats() });
+  writeFrame(link, writeResult(id, result, pool.stats()));
 }
 
-function ask(id: number, turn: number, call: Extract<FromChild, { type: 'call' }>['call'], guest: Guest) {
-  return new Promise<BridgeReply>((resolve) => {
+function ask(id: number, turn: number, text: string, guest: Guest): Promise<WrittenReply> {
+  return new Promise((resolve) => {
     guest.answers.set(turn, resolve);
-    say({ type: 'call', id, turn, call });
+    writeFrame(link, writeCall(id, turn, text));
   });
 }
 
-function answer(id: number, turn: number, reply: BridgeReply): void {
+function answer(id: number, turn: number, reply: WrittenReply): void {
   const answers = guests.get(id)?.answers;
   answers?.get(turn)?.(reply);
   answers?.delete(turn);
@@ -42,7 +48,7 @@ function answer(id: number, turn: number, reply: BridgeReply): void {
 
 async function close(drainMs: number): Promise<void> {
   await pool?.close(drainMs);
-  process.disconnect();
+  link.end(() => process.exit(0));
 }
 
 function receive(message: ToChild): void {
@@ -56,6 +62,12 @@ function receive(message: ToChild): void {
   }
 }
 
-process.on('message', receive);
+const reader = new FrameReader(
+  (frame) => receive(readToChild(frame)),
+  () => process.exit(1),
+);
+link.on('data', (chunk: Buffer) => reader.push(chunk));
 // the processor is gone: so are its runs
-process.on('disconnect', () => process.exit(0));
+link.on('error', () => process.exit(0));
+link.on('close', () => process.exit(0));
+writeFrame(link, READY_FRAME);

@@ -27,13 +27,14 @@ const run = (code: string, onCall: PoolRun['onCall'] = async () => ({ ok: true, 
 /** Kills every child that has a run of this tenant's code in it, as the run itself would. */
 function killerOf(pool: ProcessPool, code: string): NodeJS.Timeout {
   interface Inside {
+    readonly ready: boolean;
     readonly child: { readonly pid?: number; kill(signal: string): void };
     readonly runs: Map<number, { readonly request: PoolRun }>;
   }
   const { processes } = pool as unknown as { processes: Set<Inside> };
   return setInterval(() => {
-    for (const { child, runs } of processes)
-      if ([...runs.values()].some(({ request }) => request.source === code)) child.kill('SIGKILL');
+    for (const { ready, child, runs } of processes)
+      if (ready && [...runs.values()].some(({ request }) => request.source === code)) child.kill('SIGKILL');
   }, 150);
 }
 

@@ -1,10 +1,13 @@
-import { PoolProcess } from './pool-process.js';
+import type { RawError } from '../../protocol/raw-error.js';
+import { PoolProcess, type ProcessListener } from './pool-process.js';
 import { ProcessRun } from './process-run.js';
 import type { PoolResult, PoolRun, PoolStats, ScriptPool } from './script-pool.js';
 import type { ThreadPoolOptions } from './thread-pool.js';
 
 /** Milliseconds between two looks for a child that hangs. */
 const CHECK_MS = 1_000;
+/** Children that fail to start in a row, after which the runs that wait for one are given up. */
+const START_FAILURES = 3;
 /** Suspects that are repeated at the same time, each in a child of its own. */
 const CELLS = 4;
 
@@ -12,15 +15,17 @@ const CELLS = 4;
  * A pool whose threads live in a supervised child process: with js-interpreter, which runs strings and regular expressions
  * on the host's engine, a script can abort a whole process.
  *
- * When the child dies with one run in it, that run did it. With several, each is repeated alone in a child of its own (a
- * cell): the one that ends its cell, too, is charged, the others never notice.
+ * When the child dies, each run that was in it is repeated alone, in a child of its own (a cell): the one that ends its
+ * cell, too, is charged, the others never notice. That goes for a single run as well: it may have come to a child that was
+ * dying of the one before.
  */
-export class ProcessPool implements ScriptPool {
+export class ProcessPool implements ScriptPool, ProcessListener {
   private main: PoolProcess | undefined;
   private readonly cells = new Set<PoolProcess>();
   private readonly suspects: ProcessRun[] = [];
   private readonly processes = new Set<PoolProcess>();
   private lastId = 0;
+  private startFailures = 0;
   private closed = false;
   private timer: NodeJS.Timeout | undefined;
 
@@ -54,8 +59,14 @@ export class ProcessPool implements ScriptPool {
   }
 
   private begin(run: ProcessRun): void {
-    this.main ??= this.start(this.options);
     this.watchSignal(run);
+    this.beginInMain(run);
+  }
+
+  private beginInMain(run: ProcessRun): void {
+    // one that was killed may take a moment to be gone
+    if (this.main?.killedFor) this.main = undefined;
+    this.main ??= this.start(this.options);
     this.main.begin(run);
   }
 
@@ -68,19 +79,30 @@ export class ProcessPool implements ScriptPool {
   }
 
   private start(options: ThreadPoolOptions): PoolProcess {
-    const child = new PoolProcess(options, (process, runs) => this.onDeath(process, runs));
+    const child = new PoolProcess(options, this);
     this.processes.add(child);
     this.timer ??= setInterval(() => this.check(), CHECK_MS).unref();
     return child;
   }
 
-  private onDeath(child: PoolProcess, runs: readonly ProcessRun[]): void {
+  onDeath(child: PoolProcess, runs: readonly ProcessRun[]): void {
     this.processes.delete(child);
     if (this.main === child) this.main = undefined;
-    this.cells.delete(child);
-    if (runs.length === 1) this.charge(runs[0] as ProcessRun);
+    const wasCell = this.cells.delete(child);
+    this.startFailures = child.ready ? 0 : this.startFailures + 1;
+    if (!child.ready) this.beginAgain(runs);
+    else if (wasCell) for (const run of runs) this.charge(run, child);
     else this.suspects.push(...runs);
     this.trySuspects();
+  }
+
+  /** Runs of a child that never was there: none of them did anything. */
+  private beginAgain(runs: readonly ProcessRun[]): void {
+    for (const run of runs) {
+      if (this.closed || run.request.signal?.aborted) run.fail('cancelled', CANCELLED);
+      else if (this.startFailures >= START_FAILURES) run.fail('internalError', NO_PROCESS);
+      else this.beginInMain(run);
+    }
   }
 
   /** Each alone: whose child dies now did it. */
@@ -100,10 +122,12 @@ export class ProcessPool implements ScriptPool {
     void run.result.then(() => cell.close(0));
   }
 
-  private charge(run: ProcessRun): void {
-    const message = `The script ended the process it ran in; it held more than ${run.request.limits.memoryBytes} bytes of memory.`;
+  private charge(run: ProcessRun, { killedFor }: PoolProcess): void {
+    const { memoryBytes, wallMs } = run.request.limits;
     if (this.closed) run.fail('cancelled', CANCELLED);
-    else run.fail('exceededMemory', { name: 'LimitError', message });
+    else if (killedFor === 'misconduct') run.fail('exception', MISCONDUCT);
+    else if (killedFor === 'overdue') run.fail('exceededWall', limitError(`took more than ${wallMs} ms`));
+    else run.fail('exceededMemory', limitError(`ended the process it ran in: it held more than ${memoryBytes} bytes`));
   }
 
   private check(): void {
@@ -111,9 +135,23 @@ export class ProcessPool implements ScriptPool {
   }
 
   private killAll(): void {
-    for (const child of this.processes) child.kill();
+    for (const child of this.processes) child.kill('close');
   }
 }
 
-const CANCELLED = { name: 'AbortError', message: 'The run was cancelled.' };
-const CLOSED = { name: 'AbortError', message: 'The pool is closed.', code: 'SANDBOX_POOL_CLOSED' };
+function limitError(what: string): RawError {
+  return { name: 'LimitError', message: `The script ${what}.` };
+}
+
+const MISCONDUCT: RawError = {
+  name: 'Error',
+  message: 'The process of this run said what no run may say, and was ended.',
+  code: 'SANDBOX_MISCONDUCT',
+};
+const NO_PROCESS: RawError = {
+  name: 'Error',
+  message: `The process that runs scripts apart did not start, ${START_FAILURES} times in a row: see what limits the processes and the memory of this machine.`,
+  code: 'SANDBOX_NOT_STARTED',
+};
+const CANCELLED: RawError = { name: 'AbortError', message: 'The run was cancelled.' };
+const CLOSED: RawError = { name: 'AbortError', message: 'The pool is closed.', code: 'SANDBOX_POOL_CLOSED' };

@@ -2,6 +2,7 @@ import type { BridgeCall, BridgeReply, DeferredCall } from '../../protocol/bridg
 import type { Limits } from '../../protocol/limits.js';
 import type { RunInput, RunResult } from '../../protocol/run.js';
 import type { CompiledScript } from '../../protocol/script.js';
+import type { WrittenReply } from './wire.js';
 
 /** One run as the pool takes it. */
 export interface PoolRun {
@@ -18,8 +19,11 @@ export interface PoolRun {
   readonly pureMethods?: readonly string[];
   /** Whether `execute` and `sendEmail` may wait in the thread (decision 7). False: every call crosses at once. */
   readonly deferred: boolean;
-  /** Answers a call. Never rejects; `signal` aborts when the run has ended. Calls of one run come one at a time. */
-  readonly onCall: (call: BridgeCall, signal: AbortSignal) => Promise<BridgeReply>;
+  /**
+   * Answers a call, `text` being its JSON. Never rejects; `signal` aborts when the run has ended. Calls of one run come
+   * one at a time. Where the answer was written elsewhere, it is handed on as it is.
+   */
+  readonly onCall: (call: BridgeCall, signal: AbortSignal, text: string) => Promise<BridgeReply | WrittenReply>;
   /** Ends the run as `cancelled`. */
   readonly signal?: AbortSignal;
 }

@@ -1,6 +1,6 @@
 import type { BridgeCall, BridgeFailure, BridgeReply, DeferredCall } from '../../protocol/bridge-call.js';
 import type { RawError, RawFrame, RawPosition } from '../../protocol/raw-error.js';
-import { type LogLine, OUTCOMES } from '../../protocol/run.js';
+import { type LogLine, type Outcome, OUTCOMES } from '../../protocol/run.js';
 import type { RunReport } from '../../protocol/thread-messages.js';
 
 /** Characters of JSON that the arguments of one call may have. */
@@ -35,9 +35,11 @@ function dropProto(value: unknown): void {
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+/** An object of which nothing is known yet. */
+export type Fields = Readonly<Record<string, unknown>>;
 
-function isFields(value: unknown): value is Fields {
+/** Whether a value has fields to look at. */
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 
@@ -50,7 +52,8 @@ export function parseCall(text: string): BridgeCall | undefined {
   return typeof method === 'string' && Array.isArray(args) && deferred ? { method, args, deferred } : undefined;
 }
 
-function deferredCalls(value: unknown): DeferredCall[] | undefined {
+/** Deferred calls, or `undefined` where they are none. */
+export function deferredCalls(value: unknown): DeferredCall[] | undefined {
   if (!Array.isArray(value) || !value.every(isDeferredCall)) return undefined;
   return value.map(({ method, args }) => ({ method, args }));
 }
@@ -68,22 +71,22 @@ export interface ParsedResult {
   readonly deferred: readonly DeferredCall[];
 }
 
-/** A `result` message, or `undefined` where it is none. */
-export function parseResult(text: string): ParsedResult | undefined {
+/** A `result` message of a run that may keep so many bytes of log, or `undefined` where it is none. */
+export function parseResult(text: string, logBytes: number): ParsedResult | undefined {
   const [head = '', value = '', rest = '', ...more] = text.split('\n');
-  const report = parseReport(parseGuestJson(head));
+  const report = parseReport(parseGuestJson(head), logBytes);
   const deferred = rest === '' ? [] : deferredCalls(parseGuestJson(rest));
   return report && deferred && more.length === 0 ? { report, value, deferred } : undefined;
 }
 
-function parseReport(value: unknown): RunReport | undefined {
+function parseReport(value: unknown, logBytes: number): RunReport | undefined {
   if (!isFields(value)) return undefined;
   const outcome = OUTCOMES.find((known) => known === value.outcome);
   if (!outcome || typeof value.cpuMs !== 'number') return undefined;
   return {
     outcome,
     cpuMs: within(value.cpuMs, MAX_MS),
-    logs: Array.isArray(value.logs) ? value.logs.filter(isLogLine) : [],
+    logs: logLines(value.logs, logBytes),
     settles: value.settles === true,
     ...(isFields(value.error) ? { error: rawError(value.error) } : {}),
     ...(typeof value.retryAfterMs === 'number' ? { retryAfterMs: within(value.retryAfterMs, MAX_MS) } : {}),
@@ -94,11 +97,25 @@ function parseReport(value: unknown): RunReport | undefined {
 }
 
 /** The longest that timers and queues can wait: 24.8 days. */
-const MAX_MS = 2 ** 31 - 1;
+export const MAX_MS = 2 ** 31 - 1;
 
 /** A script may ask to be run again in 1e300 ms. */
-function within(amount: number, most: number): number {
+export function within(amount: number, most: number): number {
   return Math.min(Math.max(amount, 0), most);
+}
+
+/** Bytes counted for a line of log beside its text, here and in the thread. */
+const LINE_OVERHEAD = 16;
+
+/** The lines of a log that are some, without what else they may carry; of too many, the latest. */
+export function logLines(value: unknown, maxBytes: number): LogLine[] {
+  const lines = Array.isArray(value) ? value.filter(isLogLine) : [];
+  let first = lines.length;
+  for (let bytes = 0; first > 0; first--) {
+    bytes += Buffer.byteLength((lines[first - 1] as LogLine).message) + LINE_OVERHEAD;
+    if (bytes > maxBytes) break;
+  }
+  return lines.slice(first).map(({ level, message }) => ({ level, message }));
 }
 
 function isLogLine(value: unknown): value is LogLine {
@@ -133,18 +150,38 @@ export function refusal(code: string, message: string, name = 'Error'): BridgeRe
   return { ok: false, error: { name, message, code } };
 }
 
-/** The reply as it crosses: without `fatal`, which is the pool's business. `undefined` where it is no JSON. */
-export function writeReply(reply: BridgeReply): string | undefined {
+/** A reply as it crosses. */
+export interface WrittenReply {
+  /** Its JSON; empty where the run has to end instead. */
+  readonly written: string;
+  /** How the run has to end. */
+  readonly fatal?: { readonly outcome: Outcome; readonly error: RawError };
+}
+
+/** A reply as JSON. One that is no JSON, or too large, becomes a failed call of the guest's. */
+export function writeReply(reply: BridgeReply): WrittenReply {
   try {
-    return JSON.stringify(reply.ok ? reply : { ...reply, error: plain(reply.error) });
+    if (!reply.ok && reply.error.fatal) return fatalReply(reply.error, reply.error.fatal);
+    const written = JSON.stringify(reply.ok ? reply : { ...reply, error: plain(reply.error) });
+    return { written: written.length > MAX_REPLY ? TOO_LARGE_REPLY : written };
   } catch {
-    return undefined;
+    return { written: NO_JSON };
   }
+}
+
+function fatalReply(failure: BridgeFailure, fatal: 'exceededCalls' | 'restart'): WrittenReply {
+  return { written: '', fatal: { outcome: fatal === 'restart' ? 'cancelled' : fatal, error: plain(failure) } };
 }
 
 function plain({ name, message, code }: BridgeFailure): BridgeFailure {
   return { name, message, code };
 }
 
-/** What a guest gets where the host answered something that is no JSON. */
-export const NO_JSON = refusal('SANDBOX_REPLY_NOT_JSON', 'What the host answered cannot be written as JSON.');
+const NO_JSON = JSON.stringify(refusal('SANDBOX_REPLY_NOT_JSON', 'What the host answered cannot be written as JSON.'));
+const TOO_LARGE_REPLY = JSON.stringify(
+  refusal(
+    'SANDBOX_REPLY_TOO_LARGE',
+    `The answer to this call is more than ${MAX_REPLY} characters of JSON: ask for fewer rows or columns.`,
+    'RangeError',
+  ),
+);
