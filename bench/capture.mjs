@@ -48,7 +48,7 @@ const row = (n) => ({
   tags: { n, of: 'bench' },
 });
 
-/** A copy in an order of chance; a fixed one met the same timers at the same places, which cost one kind a third. */
+/** A copy in an order of chance: in a fixed one a kind may meet the same timers of the process at each turn. */
 const shuffled = (values) => {
   const left = [...values];
   return values.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0]);
