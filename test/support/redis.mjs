@@ -20,7 +20,7 @@ function installWithApt() {
   return spawnSync('sh', ['-c', script], { env, stdio: 'ignore' }).status === 0 && hasRedis();
 }
 
-function command(port, directory) {
+function command(port, directory, more) {
   const options = [
     '--port',
     String(port),
@@ -32,6 +32,7 @@ function command(port, directory) {
     'no',
     '--maxmemory-policy',
     'noeviction',
+    ...more,
     '--dir',
     directory,
   ];
@@ -43,11 +44,16 @@ function command(port, directory) {
   );
 }
 
-/** Starts a server without persistence. Returns `{ url, port, stop(), kill(), restart() }`. */
-export async function startRedis({ port } = {}) {
+/**
+ * Starts a server without persistence, with `options` of its command line beside ours. Returns `{ url, port, stop(),
+ * kill(), restart() }`.
+ *
+ * @param {{ port?: number, options?: readonly string[] }} [settings]
+ */
+export async function startRedis({ port, options = [] } = {}) {
   const chosen = port ?? (await freePort());
   const directory = mkdtempSync(join(tmpdir(), 'nestjs-sandbox-redis-'));
-  const [file, args] = command(chosen, directory);
+  const [file, args] = command(chosen, directory, options);
   let child;
   const atExit = onExit(() => (child?.kill('SIGKILL'), rmSync(directory, { recursive: true, force: true })));
   const start = async () => {

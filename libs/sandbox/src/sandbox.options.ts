@@ -1,5 +1,5 @@
 import type { Telemetry } from 'bullmq';
-import type { RedisOptions } from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { PoolConfig } from 'pg';
 import type { Limits } from './protocol/limits.js';
 import type { EngineId, Isolation } from './protocol/script.js';
@@ -10,8 +10,11 @@ import type { Tenancy } from './tenancy/tenancy.js';
 export type QueueOptions =
   | {
       readonly backend?: 'redis';
-      /** `{ url }`, or ioredis options. Default: the connection of the host's `BullModule.forRoot()`. */
-      readonly connection?: { readonly url: string } | RedisOptions;
+      /**
+       * `{ url }`, ioredis options, or a `Redis` or `Cluster` of ioredis, which is duplicated and stays the host's own.
+       * Default: the connection of the host's `BullModule.forRoot()`.
+       */
+      readonly connection?: { readonly url: string } | RedisOptions | Redis | Cluster;
       /** First part of every key. Default `sandbox`. */
       readonly prefix?: string;
     }
