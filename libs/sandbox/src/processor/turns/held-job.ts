@@ -52,6 +52,8 @@ export class HeldJob implements Delivery {
   /** When the lock was last known to be ours for another full lock time. */
   lockedAt = this.claimedAt;
   next: Fetched | undefined;
+  /** Where it stands in `HeldJobs`. */
+  place = -1;
   /** Made when somebody asks for the signal: it costs more than the rest of the object. */
   private lost: AbortController | undefined;
   private lostBecause: Error | undefined;

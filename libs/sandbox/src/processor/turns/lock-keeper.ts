@@ -17,7 +17,7 @@ export class LockKeeper {
 
   constructor(
     private readonly queue: QueueBackend,
-    private readonly held: ReadonlySet<HeldJob>,
+    private readonly held: Iterable<HeldJob>,
     private readonly options: LockKeeperOptions,
   ) {}
 

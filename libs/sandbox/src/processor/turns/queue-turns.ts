@@ -6,12 +6,14 @@ import type { SandboxEvents } from '../../events/sandbox-events.js';
 import type { QueueBackend } from '../../queue/queue-backend.js';
 import { claimOf, discard, discardUnreadable, readFetched, type ClaimedJob, type Fetched } from './claimed-job.js';
 import { HeldJob, type HeldJobHost } from './held-job.js';
+import { HeldJobs } from './held-jobs.js';
 import { LapsedJobs } from './lapsed-jobs.js';
 import { LockKeeper } from './lock-keeper.js';
 import { SignalBatch } from './signal-batch.js';
 import { Slots } from './slots.js';
 import { TenantLimits } from './tenant-limits.js';
 import { TenantSweep } from './tenant-sweep.js';
+import { UnderWay } from './under-way.js';
 import { resolveTurnsOptions, type ResolvedTurnsOptions, type TurnsOptions } from './turns.options.js';
 import type { DeliveryHandler, Turns } from './turns.js';
 
@@ -64,10 +66,10 @@ export class QueueTurns implements Turns {
   private readonly signals: SignalBatch;
   private readonly locks: LockKeeper;
   private readonly sweep: TenantSweep;
-  private readonly jobs = new Set<HeldJob>();
+  private readonly jobs = new HeldJobs();
   private readonly inHand = new Map<string, InHand>();
   private readonly lapsed: LapsedJobs;
-  private readonly chains = new Set<Promise<void>>();
+  private readonly work = new UnderWay((error) => this.fault(error));
   private readonly stopping = new AbortController();
   private readonly process = randomUUID();
   private tokens = 0;
@@ -134,7 +136,7 @@ export class QueueTurns implements Turns {
       await this.slots.available();
       if (signal.aborted) return;
       const tenantIds = await this.take(signal);
-      for (const tenantId of tenantIds) this.track(this.turn(tenantId));
+      for (const tenantId of tenantIds) this.work.add(this.turn(tenantId));
     }
   }
 
@@ -200,7 +202,7 @@ export class QueueTurns implements Turns {
   /** Fetches one job on a slot already taken; false where there was none. */
   private async claim(tenantId: string): Promise<boolean> {
     const claimed = await this.fetch(tenantId).catch((error) => this.fault(error, tenantId));
-    if (claimed) this.track(this.serve(claimed));
+    if (claimed) this.work.add(this.serve(claimed));
     else this.giveBack(tenantId);
     return claimed !== undefined;
   }
@@ -330,18 +332,9 @@ export class QueueTurns implements Turns {
   private async endWithin(drainMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), drainMs)));
-    const all = (async () => {
-      while (this.chains.size > 0) await Promise.all(this.chains);
-      return true;
-    })();
-    const ended = await Promise.race([all, late]);
+    const ended = await Promise.race([this.work.none().then(() => true), late]);
     clearTimeout(timer);
     return ended;
-  }
-
-  private track(work: Promise<void>): void {
-    const tracked = work.catch((error) => this.fault(error)).finally(() => this.chains.delete(tracked));
-    this.chains.add(tracked);
   }
 
   private async settled(job: HeldJob, end: () => Promise<boolean>): Promise<void> {

@@ -45,7 +45,7 @@ describe('the limits of a tenant', () => {
   });
 
   it('hold a tenant again only after the end of its last hold was written', async () => {
-    let end = (_: number): void => {};
+    let end: (count: number) => void = () => {};
     const { log, backend } = noted(new Promise((resolve) => (end = resolve)));
     const limits = limitsOver({ kind: 'postgres', generation: 0, forTenant: () => backend });
     await limits.hold('acme', 100);
