@@ -29,8 +29,12 @@ export interface SandboxEventMap {
   'action.superseded': { tenantId: string; actionId: string };
   'email.sent': { tenantId: string; emailId: string; actionId: string | null };
   'email.failed': { tenantId: string; emailId: string; error: unknown; final: boolean };
-  /** A thread was ended from outside, or died. */
-  'thread.replaced': { reason: 'deadline' | 'fault' | 'idle' };
+  /**
+   * A thread of the pool is gone: it was not ready in time (`start`), its run was at a limit or cancelled (`deadline`), it
+   * died or made no sense (`fault`), its memory could not be given back (`memory`), it had nothing to do (`idle`). Or a
+   * child process with threads died (`process`).
+   */
+  'thread.replaced': { reason: 'start' | 'deadline' | 'fault' | 'memory' | 'idle' | 'process'; error?: unknown };
   /** A write that capture cannot see was noticed. */
   'capture.missed': { tenantId: string | undefined; sql: string };
   /** The relay of this process has looked at every tenant: how late it finds what a process that died left behind. */

@@ -1,6 +1,6 @@
 import type { EngineId, Isolation } from '../../protocol/script.js';
 import { ProcessPool } from './process-pool.js';
-import type { PoolResult, PoolRun, PoolStats, ScriptPool } from './script-pool.js';
+import type { PoolResult, PoolRun, PoolStats, ReplacedListener, ScriptPool } from './script-pool.js';
 import { ThreadPool } from './thread-pool.js';
 
 /** Options of `createScriptPool`. */
@@ -13,6 +13,8 @@ export interface ScriptPoolOptions {
   readonly isolation?: Isolation;
   /** Milliseconds after which a thread that had nothing to do is ended; the last one stays. Default 10,000. */
   readonly idleMs?: number;
+  /** Told of every thread that is gone before the pool is closed. */
+  readonly onReplaced?: ReplacedListener;
 }
 
 /** The pool of a processor, or of a runner. Threads start with the first run, or with `warm`. */
@@ -54,8 +56,8 @@ export class IsolatedPool implements ScriptPool {
     const isolation = this.options.isolation ?? (engine === 'quickjs' ? 'thread' : 'process');
     const known = this.pools.get(isolation);
     if (known) return known;
-    const { threads, idleMs } = this.options;
-    const options = { engine, ...(threads ? { threads } : {}), ...(idleMs ? { idleMs } : {}) };
+    const { isolation: _isolation, ...rest } = this.options;
+    const options = { ...rest, engine };
     const pool = isolation === 'thread' ? new ThreadPool(options) : new ProcessPool(options);
     this.pools.set(isolation, pool);
     return pool;

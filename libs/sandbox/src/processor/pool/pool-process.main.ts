@@ -7,6 +7,7 @@ import {
   type ToChild,
   type TravellingRun,
   writeCall,
+  writeReplaced,
   writeResult,
 } from './process-messages.js';
 import { ThreadPool } from './thread-pool.js';
@@ -57,7 +58,10 @@ function receive(message: ToChild): void {
   else if (message.type === 'cancel') guests.get(message.id)?.controller.abort();
   else if (message.type === 'close') void close(message.drainMs);
   else {
-    pool = new ThreadPool(message.options);
+    pool = new ThreadPool({
+      ...message.options,
+      onReplaced: (reason) => writeFrame(link, writeReplaced(reason)),
+    });
     pool.warm();
   }
 }

@@ -4,14 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { FrameReader, writeFrame } from './frames.js';
 import { type FromChild, readFromChild, type ToChild, writeToChild } from './process-messages.js';
 import type { ProcessRun } from './process-run.js';
-import type { PoolStats } from './script-pool.js';
+import type { PoolStats, ReplacedReason } from './script-pool.js';
 import { builtFile } from './thread-entry.js';
 import { BAD_INPUT, type ThreadPoolOptions } from './thread-pool.js';
 
 /** Milliseconds past a run's own limits after which its process is ended. */
 const OVERDUE_MS = 15_000;
-/** Milliseconds a process may take until it is ready. */
-const START_MS = 20_000;
 
 /** Why a process was ended from here: it did not start, or not end its runs in time, or said what no honest one says. */
 export type KillReason = 'start' | 'overdue' | 'misconduct' | 'close';
@@ -20,6 +18,8 @@ export type KillReason = 'start' | 'overdue' | 'misconduct' | 'close';
 export interface ProcessListener {
   /** It is gone, with these runs in it. */
   onDeath(process: PoolProcess, runs: readonly ProcessRun[]): void;
+  /** A thread of it is gone. */
+  onReplaced(reason: ReplacedReason): void;
 }
 
 /**
@@ -38,6 +38,8 @@ export class PoolProcess {
   private readonly child: ChildProcess;
   private readonly link: Duplex & { ref?(): void; unref?(): void };
   private readonly startedAt = performance.now();
+  /** Milliseconds it may take until it is ready. */
+  private readonly startMs: number;
 
   constructor(
     options: ThreadPoolOptions,
@@ -45,6 +47,7 @@ export class PoolProcess {
   ) {
     // With the garbage collector at hand, js-interpreter tells what a run holds from garbage; scripts see no global of the host's.
     const args = ['--expose-gc', fileURLToPath(builtFile('./pool-process.main.js'))];
+    this.startMs = options.startMs ?? 20_000;
     this.child = spawn(process.execPath, args, {
       env: {},
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
@@ -89,7 +92,7 @@ export class PoolProcess {
 
   /** Ends the process where it does not start, or a run is long past what its own deadlines allow. */
   check(now: number): void {
-    if (!this.ready && now - this.startedAt > START_MS) return this.kill('start');
+    if (!this.ready && now - this.startedAt > this.startMs) return this.kill('start');
     for (const { startedAt, request } of this.runs.values())
       if (now - startedAt > request.limits.wallMs + request.limits.cpuMs + OVERDUE_MS) return this.kill('overdue');
   }
@@ -102,6 +105,7 @@ export class PoolProcess {
       this.ready = true;
       return;
     }
+    if (message.type === 'replaced') return this.listener.onReplaced(message.reason);
     const run = this.runs.get(message.id);
     if (!run) return this.kill('misconduct');
     if (message.type === 'call') this.takeCall(run, message);

@@ -4,7 +4,7 @@ import type { CompiledScript, EngineId } from '../../protocol/script.js';
 import { PORT, type RunHeader, type ThreadData } from '../../protocol/thread-messages.js';
 import type { ActiveRun, RunLink } from './active-run.js';
 import type { MailboxWatch, WatchedMailbox } from './mailbox-watch.js';
-import type { PoolRun } from './script-pool.js';
+import type { PoolRun, ReplacedReason } from './script-pool.js';
 import { quickJsModule, threadEntry } from './thread-entry.js';
 
 /**
@@ -16,14 +16,17 @@ import { quickJsModule, threadEntry } from './thread-entry.js';
  */
 export type ThreadState = 'starting' | 'idle' | 'running' | 'settling' | 'gone';
 
+/** Why a thread is gone: as the event `thread.replaced` says it, or because its pool was closed. */
+export type ThreadEnd = ReplacedReason | 'closed';
+
 /** What a thread tells its pool. */
 export interface ThreadListener {
   /** Ready for a run. */
   onIdle(thread: PoolThread): void;
   /** A run that the thread has not begun, and will not. */
   onUnserved(run: ActiveRun): void;
-  /** Gone; `started` says whether it was ever ready. */
-  onGone(thread: PoolThread, started: boolean): void;
+  /** Gone; `started` says whether it was ever ready, `error` what it died of. */
+  onGone(thread: PoolThread, started: boolean, reason: ThreadEnd, error?: Error): void;
 }
 
 /** A thread that neither a heap nor a recursion takes the process down with; the engines have limits of their own. */
@@ -52,12 +55,14 @@ export class PoolThread implements RunLink, WatchedMailbox {
   private number = 0;
   private settlingSince = 0;
   private started = false;
-  private outOfMemory = false;
+  private readonly createdAt = performance.now();
 
   constructor(
     engine: EngineId,
     private readonly listener: ThreadListener,
     private readonly mailboxWatch: MailboxWatch,
+    /** Milliseconds the thread may take until it is ready. */
+    private readonly startMs: number,
   ) {
     const workerData: ThreadData = { mailbox: this.mailbox.buffer, engine, wasm: quickJsModule() };
     this.worker = new Worker(threadEntry(), {
@@ -72,7 +77,7 @@ export class PoolThread implements RunLink, WatchedMailbox {
     });
     this.worker.on('message', (message: unknown) => this.receive(message));
     this.worker.on('error', (error: Error & { code?: string }) => this.fault(error));
-    this.worker.on('exit', () => this.leave());
+    this.worker.on('exit', () => this.leave('fault'));
     this.worker.unref();
   }
 
@@ -100,10 +105,11 @@ export class PoolThread implements RunLink, WatchedMailbox {
 
   /** Ends what is past its deadline; called every few milliseconds while the thread has a run. */
   check(now: number): void {
+    if (this.state === 'starting' && now - this.createdAt > this.startMs) return this.leave('start');
     // a message that has not been read yet: the thread is not computing, this process was busy
     this.unread = this.mailbox.sequence('thread') === this.seen ? 0 : this.unread + 1;
     if (this.unread > 0 && this.unread < UNREAD_LOOKS) return;
-    if (this.state === 'settling' && now - this.settlingSince > SETTLE_MS) return this.leave();
+    if (this.state === 'settling' && now - this.settlingSince > SETTLE_MS) return this.leave('fault');
     this.run?.check(now, this.mailbox.spentMs());
   }
 
@@ -115,8 +121,9 @@ export class PoolThread implements RunLink, WatchedMailbox {
     this.send(MESSAGE.stop, '');
   }
 
-  terminate(): void {
-    this.leave();
+  /** Ends the thread, with the run in it. */
+  terminate(reason: ThreadEnd = 'deadline'): void {
+    this.leave(reason);
   }
 
   private sendRun({ request, input }: ActiveRun, known: boolean): void {
@@ -183,14 +190,14 @@ export class PoolThread implements RunLink, WatchedMailbox {
     this.run = undefined;
     run.handedBack = true;
     this.listener.onUnserved(run);
-    this.leave();
+    this.leave('fault');
   }
 
   /** Only a thread that is cleaning up has anything to say here: its run would be lost. */
   private settled(message: unknown): void {
     if (this.state !== 'settling') return;
     if (message === PORT.idle) this.becomeIdle();
-    else this.leave();
+    else this.leave('memory');
   }
 
   private take(kind: number, text: string): void {
@@ -204,7 +211,7 @@ export class PoolThread implements RunLink, WatchedMailbox {
 
   private takeResult(run: ActiveRun, text: string): void {
     const report = run.takeResult(text);
-    if (!report) return this.leave();
+    if (!report) return this.leave('fault');
     this.run = undefined;
     if (!report.settles) return this.becomeIdle();
     this.state = 'settling';
@@ -219,22 +226,21 @@ export class PoolThread implements RunLink, WatchedMailbox {
   }
 
   private fault(error: Error & { code?: string }): void {
-    this.outOfMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    this.leave();
+    this.leave('fault', error);
   }
 
-  private leave(): void {
+  private leave(reason: ThreadEnd, error?: Error & { code?: string }): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
     this.mailboxWatch.end(this);
     const { run } = this;
     this.run = undefined;
     void this.worker.terminate();
-    if (run && this.outOfMemory) {
+    if (run && error?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
       const message = `The script held more than ${run.request.limits.memoryBytes} bytes of memory.`;
       run.fail('exceededMemory', { name: 'LimitError', message });
     } else run?.fail('internalError', { name: 'Error', message: 'The thread of this run came to an end.' });
-    this.listener.onGone(this, this.started);
+    this.listener.onGone(this, this.started, reason, error);
   }
 }
 

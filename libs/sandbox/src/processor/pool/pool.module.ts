@@ -1,4 +1,5 @@
 import { type BeforeApplicationShutdown, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { SandboxEvents } from '../../events/sandbox-events.js';
 import { SANDBOX_OPTIONS, type SandboxOptions } from '../../sandbox.options.js';
 import { createScriptPool, type IsolatedPool } from './create-pool.js';
 import { SCRIPT_POOL } from './script-pool.js';
@@ -12,9 +13,14 @@ import { SCRIPT_POOL } from './script-pool.js';
   providers: [
     {
       provide: SCRIPT_POOL,
-      inject: [SANDBOX_OPTIONS],
-      useFactory: ({ processing, engine, isolation }: SandboxOptions): IsolatedPool =>
-        createScriptPool({ threads: processing.threads, engine, ...(isolation ? { isolation } : {}) }),
+      inject: [SANDBOX_OPTIONS, SandboxEvents],
+      useFactory: ({ processing, engine, isolation }: SandboxOptions, events: SandboxEvents): IsolatedPool =>
+        createScriptPool({
+          threads: processing.threads,
+          engine,
+          ...(isolation ? { isolation } : {}),
+          onReplaced: (reason, error) => events.emit('thread.replaced', { reason, ...(error ? { error } : {}) }),
+        }),
     },
   ],
   exports: [SCRIPT_POOL],

@@ -1,6 +1,6 @@
 import type { RunResult, ScriptError } from '../../protocol/run.js';
 import { OUTCOMES } from '../../protocol/run.js';
-import type { PoolResult, PoolRun, PoolStats } from './script-pool.js';
+import type { PoolResult, PoolRun, PoolStats, ReplacedReason } from './script-pool.js';
 import type { ThreadPoolOptions } from './thread-pool.js';
 import {
   deferredCalls,
@@ -28,6 +28,7 @@ export type ToChild =
 /** What the child process says to the processor. */
 export type FromChild =
   | { readonly type: 'ready' }
+  | { readonly type: 'replaced'; readonly reason: ReplacedReason }
   /** `text`: the call's JSON, as its thread sent it. */
   | { readonly type: 'call'; readonly id: number; readonly turn: number; readonly text: string }
   | { readonly type: 'result'; readonly id: number; readonly result: ReceivedResult; readonly stats: PoolStats };
@@ -66,6 +67,11 @@ export function writeCall(id: number, turn: number, text: string): string {
   return `${JSON.stringify({ type: 'call', id, turn })}\n${text}`;
 }
 
+/** Says that a thread of the child's is gone. */
+export function writeReplaced(reason: ReplacedReason): string {
+  return JSON.stringify({ type: 'replaced', reason });
+}
+
 /** Says that the child is there. */
 export const READY_FRAME = JSON.stringify({ type: 'ready' });
 
@@ -78,11 +84,19 @@ export function readFromChild(frame: string, logBytesOf: (id: number) => number)
   const message = parseGuestJson(head);
   if (!isFields(message)) return undefined;
   if (message.type === 'ready') return { type: 'ready' };
+  if (message.type === 'replaced') return readReplaced(message.reason);
   const { type, id, turn } = message;
   if (!isCount(id)) return undefined;
   if (type === 'result') return readResult(id, message, rest, logBytesOf(id));
   if (type !== 'call' || !isCount(turn) || rest.length > MAX_CALL) return undefined;
   return { type, id, turn, text: rest };
+}
+
+const REASONS: readonly ReplacedReason[] = ['start', 'deadline', 'fault', 'memory', 'idle'];
+
+function readReplaced(said: unknown): FromChild | undefined {
+  const reason = REASONS.find((known) => known === said);
+  return reason && { type: 'replaced', reason };
 }
 
 function split(frame: string): [head: string, rest: string] {

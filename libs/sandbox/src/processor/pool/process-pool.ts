@@ -1,7 +1,7 @@
 import type { RawError } from '../../protocol/raw-error.js';
 import { PoolProcess, type ProcessListener } from './pool-process.js';
 import { ProcessRun } from './process-run.js';
-import type { PoolResult, PoolRun, PoolStats, ScriptPool } from './script-pool.js';
+import type { PoolResult, PoolRun, PoolStats, ReplacedReason, ScriptPool } from './script-pool.js';
 import type { ThreadPoolOptions } from './thread-pool.js';
 
 /** Milliseconds between two looks for a child that hangs. */
@@ -85,7 +85,12 @@ export class ProcessPool implements ScriptPool, ProcessListener {
     return child;
   }
 
+  onReplaced(reason: ReplacedReason): void {
+    this.options.onReplaced?.(reason);
+  }
+
   onDeath(child: PoolProcess, runs: readonly ProcessRun[]): void {
+    if (!this.closed && runs.length > 0) this.options.onReplaced?.('process');
     this.processes.delete(child);
     if (this.main === child) this.main = undefined;
     const wasCell = this.cells.delete(child);

@@ -1,3 +1,4 @@
+import type { SandboxEventMap } from '../../events/sandbox-events.js';
 import type { BridgeCall, BridgeReply, DeferredCall } from '../../protocol/bridge-call.js';
 import type { Limits } from '../../protocol/limits.js';
 import type { RunInput, RunResult } from '../../protocol/run.js';
@@ -34,6 +35,12 @@ export interface PoolResult extends RunResult {
   /** Set where the script ended with `throw new RetryLater(message, { afterMs })`: `afterMs`, 0 where it named none. */
   readonly retryAfterMs?: number;
 }
+
+/** Why a thread of a pool is gone; see the event `thread.replaced`. */
+export type ReplacedReason = SandboxEventMap['thread.replaced']['reason'];
+
+/** Told of every thread, or process, that is gone; `error`: what it died of. */
+export type ReplacedListener = (reason: ReplacedReason, error?: Error) => void;
 
 /** What the pool is doing now. */
 export interface PoolStats {

@@ -5,8 +5,8 @@ import type { EngineId } from '../../protocol/script.js';
 import { ActiveRun } from './active-run.js';
 import { CpuMeter } from './cpu-meter.js';
 import { MailboxWatch } from './mailbox-watch.js';
-import { PoolThread, type ThreadListener } from './pool-thread.js';
-import type { PoolResult, PoolRun, PoolStats, ScriptPool } from './script-pool.js';
+import { PoolThread, type ThreadEnd, type ThreadListener } from './pool-thread.js';
+import type { PoolResult, PoolRun, PoolStats, ReplacedListener, ScriptPool } from './script-pool.js';
 
 /** Options of a `ThreadPool`. */
 export interface ThreadPoolOptions {
@@ -16,6 +16,10 @@ export interface ThreadPoolOptions {
   readonly engine?: EngineId;
   /** Milliseconds after which a thread that had nothing to do is ended; the last one stays. Default 10,000. */
   readonly idleMs?: number;
+  /** Milliseconds a thread may take until it is ready; 100 on an idle machine. Default 20,000. */
+  readonly startMs?: number;
+  /** Told of every thread that is gone before the pool is closed. */
+  readonly onReplaced?: ReplacedListener;
 }
 
 /** Milliseconds between two looks at the deadlines while something runs. */
@@ -36,6 +40,8 @@ export class ThreadPool implements ScriptPool, ThreadListener {
   private readonly maximum: number;
   private readonly engine: EngineId;
   private readonly idleMs: number;
+  private readonly startMs: number;
+  private readonly onReplaced: ReplacedListener | undefined;
   private readonly cores = availableParallelism();
   private readonly cpu = new CpuMeter();
   private readonly mailboxWatch = new MailboxWatch();
@@ -53,6 +59,8 @@ export class ThreadPool implements ScriptPool, ThreadListener {
     this.maximum = Math.max(1, options.threads ?? Math.max(2, this.cores * 2));
     this.engine = options.engine ?? 'quickjs';
     this.idleMs = options.idleMs ?? 10_000;
+    this.startMs = options.startMs ?? 20_000;
+    this.onReplaced = options.onReplaced;
   }
 
   async run(request: PoolRun): Promise<PoolResult> {
@@ -84,7 +92,7 @@ export class ThreadPool implements ScriptPool, ThreadListener {
       clearTimeout(deadline);
     }
     clearInterval(this.timer);
-    for (const thread of this.threads) thread.terminate();
+    for (const thread of this.threads) thread.terminate('closed');
   }
 
   onIdle(thread: PoolThread): void {
@@ -101,8 +109,9 @@ export class ThreadPool implements ScriptPool, ThreadListener {
     else this.waiting.unshift(run);
   }
 
-  onGone(thread: PoolThread, started: boolean): void {
+  onGone(thread: PoolThread, started: boolean, reason: ThreadEnd, error?: Error): void {
     this.threads.delete(thread);
+    if (reason !== 'closed') this.onReplaced?.(reason, error);
     const at = this.idle.indexOf(thread);
     if (at >= 0) this.idle.splice(at, 1);
     this.startFailures = started ? 0 : this.startFailures + 1;
@@ -158,7 +167,7 @@ export class ThreadPool implements ScriptPool, ThreadListener {
   }
 
   private startThread(): void {
-    this.threads.add(new PoolThread(this.engine, this, this.mailboxWatch));
+    this.threads.add(new PoolThread(this.engine, this, this.mailboxWatch, this.startMs));
     this.shrinkTimer ??= setInterval(() => this.shrink(), Math.max(this.idleMs / 2, 10)).unref();
   }
 
@@ -177,7 +186,7 @@ export class ThreadPool implements ScriptPool, ThreadListener {
     while (this.threads.size > 1 && this.idle.length > 0) {
       const coldest = this.idle[0] as PoolThread;
       if (now - coldest.idleSince < this.idleMs) break;
-      coldest.terminate();
+      coldest.terminate('idle');
     }
   }
 
@@ -227,6 +236,10 @@ function refuse(run: ActiveRun, outcome: Outcome, error: RawError): void {
 
 const CANCELLED: RawError = { name: 'AbortError', message: 'The run was cancelled.' };
 const CLOSED: RawError = { name: 'AbortError', message: 'The pool is closed.', code: 'SANDBOX_POOL_CLOSED' };
-const NO_THREAD: RawError = { name: 'Error', message: 'No thread could be started.' };
+const NO_THREAD: RawError = {
+  name: 'Error',
+  message: `No thread could be started to run the script in: ${START_FAILURES} in a row died or were not ready in time. See what limits the memory and the threads of this machine.`,
+  code: 'SANDBOX_NOT_STARTED',
+};
 /** What a run is refused with whose input is no JSON. */
 export const BAD_INPUT: RawError = { name: 'TypeError', message: "The run's input cannot be written as JSON." };
