@@ -12,7 +12,7 @@ import { refuseTypes, stripTypes } from './strip-types.js';
 import { SyntaxProblem } from './syntax-problem.js';
 
 /** Raised whenever the same source compiles to something else than before: cached and stored results become stale. */
-export const COMPILER_VERSION = 1;
+export const COMPILER_VERSION = 2;
 
 /** What the compiler's thread returns: a `CompileResult` without the hash, which the caller has already. */
 export type CompiledSource =

@@ -1,5 +1,6 @@
 import * as ts from 'typescript';
 import type { Edits } from './edits.js';
+import { isFunctionBoundary } from './parse.js';
 
 /**
  * Makes the body of a function return what `eval` of the same text would give: the value of the expression statement
@@ -75,10 +76,20 @@ function runsNothing(statement: ts.Statement): boolean {
   );
 }
 
+/** A name that no name of the source begins with, escapes in names (`\\u0061`) considered. */
 function freeName(source: string): string {
+  const read = source.replace(/\\u(?:\{([\da-f]+)\}|([\da-f]{4}))/gi, (_escape, braced?: string, four?: string) =>
+    String.fromCharCode(Number.parseInt(braced ?? four!, 16)),
+  );
   let name = '$value';
-  for (let suffix = 1; source.includes(name); suffix++) name = `$value${suffix}`;
+  for (let suffix = 1; source.includes(name) || read.includes(name); suffix++) name = `$value${suffix}`;
   return name;
+}
+
+/** Whether a block may be left by `break` or `continue`. */
+function jumps(node: ts.Node): boolean {
+  if (ts.isBreakOrContinueStatement(node)) return true;
+  return !isFunctionBoundary(node) && (ts.forEachChild(node, jumps) ?? false);
 }
 
 /** A statement without its own semicolon gets one: what follows must not read on after the closing parenthesis. */
@@ -88,6 +99,8 @@ function wrapExpression(statement: ts.ExpressionStatement, before: string, file:
 }
 
 class CompletionRewriter {
+  private saved = 0;
+
   constructor(
     private readonly file: ts.SourceFile,
     private readonly edits: Edits,
@@ -137,12 +150,22 @@ class CompletionRewriter {
     if (statement.elseStatement) this.inside(statement.elseStatement);
   }
 
-  /** What `finally` evaluates is thrown away; a `catch` starts anew. */
+  /** A `catch` starts anew. */
   private tryStatement(statement: ts.TryStatement): void {
     this.list(statement.tryBlock.statements);
-    if (!statement.catchClause) return;
-    this.edits.insert(statement.catchClause.block.getStart(this.file) + 1, this.reset);
-    this.list(statement.catchClause.block.statements);
+    if (statement.catchClause) {
+      this.edits.insert(statement.catchClause.block.getStart(this.file) + 1, this.reset);
+      this.list(statement.catchClause.block.statements);
+    }
+    if (statement.finallyBlock && jumps(statement.finallyBlock)) this.finallyBlock(statement.finallyBlock);
+  }
+
+  /** What `finally` evaluates is thrown away where it runs to its end, and counts where it jumps. */
+  private finallyBlock(block: ts.Block): void {
+    const before = `${this.variable}_${++this.saved}`;
+    this.edits.insert(block.getStart(this.file) + 1, `var ${before}=${this.variable};${this.reset}`);
+    this.list(block.statements);
+    this.edits.insert(block.end - 1, `;${this.variable}=${before};`);
   }
 }
 

@@ -66,6 +66,9 @@ function replaceLiterals(place: (offset: number) => number): ts.TransformerFacto
       return ts.setTextRange(made, node);
     };
     const visit = (node: ts.Node): ts.Node => {
+      // The two are line ends to ES5, also inside of a text; a literal made anew has them escaped.
+      if (ts.isStringLiteral(node) && /[\u2028\u2029]/.test(node.text))
+        return ts.setTextRange(factory.createStringLiteral(node.text), node);
       if (ts.isBigIntLiteral(node)) return make('BigInt', [node.text.slice(0, -1)], false, node);
       if (ts.isRegularExpressionLiteral(node)) {
         const [pattern, flags] = splitRegExp(node.text);

@@ -3,7 +3,7 @@ import type { Edits } from './edits.js';
 
 /**
  * TypeScript's ES5 scanner and the parser of js-interpreter know the letters of an older Unicode, and few escapes in
- * names. Such names of variables and private members are replaced, those of properties become texts.
+ * names. Such names of variables and private members are replaced, those of properties become texts; names of helpers, too.
  */
 export function plainNames(file: ts.SourceFile, edits: Edits): void {
   const visit = (node: ts.Node, parent: ts.Node, outer: ts.Node): void => {
@@ -38,12 +38,20 @@ function roleOf(node: ts.Identifier, parent: ts.Node, outer: ts.Node): 'member' 
   return (named || ts.isAccessor(parent)) && parent.name === node ? 'key' : 'name';
 }
 
+/** What TypeScript's output calls in the realm: a script's own variable of that name must not stand in its way. */
+const HELPER =
+  /^__(?:assign|asyncDelegator|asyncGenerator|asyncValues|await|awaiter|classPrivateField(?:Get|In|Set)|extends|generator|makeTemplateObject|propKey|read|rest|setFunctionName|spreadArray|values)$/;
+
 /** Letters, digits, `$` and `_`, and the letters of scripts that have been in Unicode for long. */
 function isForeign(node: ts.Identifier | ts.PrivateIdentifier, file: ts.SourceFile): boolean {
   const written = file.text.slice(node.getStart(file), node.end);
-  return written !== '' && /[^\w$#\u00c0-\u024f\u0370-\u03ff\u0400-\u0481\u3041-\u3096\u4e00-\u9fa5]/.test(written);
+  return (
+    written !== '' &&
+    (HELPER.test(node.text) || /[^\w$#\u00c0-\u024f\u0370-\u03ff\u0400-\u0481\u3041-\u3096\u4e00-\u9fa5]/.test(written))
+  );
 }
 
 function plain(name: string): string {
+  if (HELPER.test(name)) return `$u${name}`;
   return name.replace(/[^\w$#]/gu, (each) => `$u${each.codePointAt(0)!.toString(16)}`);
 }

@@ -131,6 +131,21 @@ describe('the js-interpreter engine', () => {
     expect(['exception', 'ok', 'exceededMemory']).toContain(run(source, { limit: { cpuMs: 10_000 } }).outcome);
   });
 
+  it.each([
+    ['"a\u2028b".length', '3'],
+    ["`${'\u2029'}`.length", '1'],
+    ['("use strict"); (function () { return typeof this })()', '"object"'],
+    ['"use strict"; (function () { return typeof this })()', '"undefined"'],
+    ['var __read = 5, [a] = [__read]; a', '5'],
+    ['const __values = 1; const o = { __values }; for (const { __values: b } of [o]) b + o.__values', '2'],
+    [
+      'function __assign(a) { return { ...a, b: 2 } } JSON.stringify(__assign({ a: 1 }))',
+      JSON.stringify('{"a":1,"b":2}'),
+    ],
+  ])('%j gives %s', (source, value) => {
+    expect(run(source)).toMatchObject({ outcome: 'ok', value });
+  });
+
   it('starts every run from the same realm, whatever the runs before did', () => {
     const hostile = [
       'for (const k of Object.getOwnPropertyNames(globalThis)) try { globalThis[k] = k } catch {}',

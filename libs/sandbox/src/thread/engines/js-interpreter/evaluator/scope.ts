@@ -121,6 +121,8 @@ export function isStrict(body: readonly Node[]): boolean {
   for (const statement of body) {
     const { expression } = statement;
     if (statement.type !== 'ExpressionStatement' || expression.type !== 'Literal') return false;
+    // In parentheses, which the tree only shows by where the node begins, it is no directive.
+    if (expression.end - expression.start !== expression.raw.length) return false;
     if (typeof expression.value !== 'string') return false;
     if (expression.raw.slice(1, -1) === 'use strict') return true;
   }
