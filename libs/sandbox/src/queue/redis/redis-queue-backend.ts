@@ -148,22 +148,26 @@ class TenantQueuesOnRedis implements QueueBackend {
     this.prepared.clear();
   }
 
-  /** The jobs, and the signal behind them, in one round trip; on a Cluster two, since they live in different slots. */
+  /**
+   * The jobs, and the signal behind them, in one round trip; on a Cluster two, since they live in different slots. Commands
+   * of one connection are answered in their order. A pipeline of ioredis would do the same for a quarter more of the
+   * process's time (making one takes 50 us), and Redis would have to wait for all of it before it begins.
+   */
   private async addNow(tenantId: string, backend: RedisQueueBackend, jobs: readonly NewJob[]): Promise<void> {
     const { commands, keys, root } = this.started();
     const client = await root.client;
-    const pipeline = client.pipeline();
+    const answers: Promise<unknown>[] = [];
     const now = Date.now();
     const prepared = this.prepared.get(tenantId, () => ({ done: false }));
-    if (!prepared.done) pipeline.hset(backend.toKey('meta'), { 'opts.maxLenEvents': MAX_LEN_EVENTS });
+    if (!prepared.done) answers.push(client.hset(backend.toKey('meta'), { 'opts.maxLenEvents': MAX_LEN_EVENTS }));
     for (const job of jobs) {
       const entry = jobEntry(job, now);
-      void backend.addJobToTransaction(pipeline, entry.job, entry.jobId);
+      answers.push(backend.addJobToTransaction(client, entry.job, entry.jobId));
     }
     const signals = signalsOf(jobs, now);
     const together = !commands.isCluster;
-    if (together && signals.now) pipeline.runCommand('sandboxSignal', [keys.ready, keys.seq, tenantId]);
-    answersOf((await pipeline.exec()) as [Error | null, unknown][]);
+    if (together && signals.now) answers.push(commands.sandboxSignal(keys.ready, keys.seq, tenantId));
+    await Promise.all(answers);
     prepared.done = true;
     if (!together && signals.now) await this.ring.signal([tenantId]);
     if (signals.at !== undefined) await this.ring.signalAt(tenantId, signals.at);
@@ -231,14 +235,6 @@ function partsOf(
     epoch: keys.epoch,
   });
   return { commands, blocking, root, ring, deployments, keys };
-}
-
-/** The answers to a pipeline's commands; throws the first error among them. */
-function answersOf(results: [Error | null, unknown][] | null): unknown[] {
-  return (results ?? []).map(([error, answer]) => {
-    if (error) throw error;
-    return answer;
-  });
 }
 
 function isConnectionFault(error: unknown): boolean {
