@@ -4,11 +4,15 @@ import { ActionsService } from 'nestjs-sandbox';
 import { Customer } from 'shop';
 import { type Processors, startProcessors } from './processors.js';
 
-describe.each(['tenant', 'none'] as const)('with order %s', (order) => {
+describe.each([
+  ['tenant', 'redis'],
+  ['none', 'redis'],
+  ['tenant', 'postgres'],
+] as const)('with order %s, on %s', (order, queues) => {
   let two: Processors;
   const times: number[] = [];
   beforeAll(async () => {
-    two = await startProcessors({ processing: { order } });
+    two = await startProcessors({ processing: { order } }, queues);
     const push = two.log.runs.push.bind(two.log.runs);
     two.log.runs.push = (...runs) => (times.push(performance.now()), push(...runs));
   }, 60_000);

@@ -9,10 +9,10 @@ const probe = (group: string, ms: number) =>
   `context.probe.at({ group: '${group}', label: context.record.name, ms: ${ms} })`;
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => String(n));
 
-describe('order', () => {
+describe.each(['redis', 'postgres'] as const)('order, on %s', (queues) => {
   let two: Processors;
   beforeAll(async () => {
-    two = await startProcessors();
+    two = await startProcessors({}, queues);
   }, 60_000);
   afterAll(() => two?.close());
 
@@ -37,7 +37,7 @@ describe('order', () => {
 
   it('tenant: one at a time, in order, beside scripts that ask for less', async () => {
     await deploy('strict', probe('strict', 15), {});
-    await deploy('free', probe('free', 60), { order: 'none' });
+    await deploy('free', probe('free', 250), { order: 'none' });
     changed = Date.now();
     await wide();
     for (const n of numbers(12)) await create(n);
@@ -54,7 +54,7 @@ describe('order', () => {
     await two.scripts.disable(two.tenantId, 'strict');
     await two.scripts.disable(two.tenantId, 'free');
     const ids = (await Promise.all(numbers(4).map((n) => create(`r${n}`)))).map(({ id }) => id);
-    const source = `context.probe.at({ group: 'record', label: context.record.id + ' ' + context.record.name, ms: 25 })`;
+    const source = `context.probe.at({ group: 'record', label: context.record.id + ' ' + context.record.name, ms: 150 })`;
     await deploy('by-record', source, { on: ['update'], order: 'record' });
     changed = Date.now();
     await wide();

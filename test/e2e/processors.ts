@@ -7,6 +7,7 @@ import {
   BridgeMethod,
   BridgeService,
   databasePerTenant,
+  type QueueOptions,
   SandboxModule,
   type SandboxModuleOptions,
   ScriptsService,
@@ -78,13 +79,20 @@ export interface Processors {
 
 const server = process.env.TEST_DATABASE_URL as string;
 
-/** Starts them; `count` 1 starts one. Scripts see `context.probe.at({ group, label, ms })`. */
-export async function startProcessors(module: Partial<SandboxModuleOptions> = {}, count = 2): Promise<Processors> {
+/** Where the queues live. */
+export type Queues = 'redis' | 'postgres';
+
+/** Starts them. Scripts see `context.probe.at({ group, label, ms })`. */
+export async function startProcessors(
+  module: Partial<SandboxModuleOptions> = {},
+  queues: Queues = 'redis',
+): Promise<Processors> {
   const run = randomBytes(4).toString('hex');
   const tenantId = `acme-${run}`;
   const log = new Log();
   const apps: INestApplicationContext[] = [];
-  for (let n = 0; n < count; n += 1) apps.push(await startOne(run, tenantId, log, n, module));
+  const options = { queue: queueOf(queues, run), ...module };
+  for (let n = 0; n < 2; n += 1) apps.push(await startOne(tenantId, log, n, options));
   const [first] = apps as [INestApplicationContext];
   const tenants = first.get(TenantDataSources);
   const sql = <Row>(text: string) => tenants.run(tenantId, {}, (source) => source.query(text) as Promise<Row[]>);
@@ -108,6 +116,7 @@ export async function startProcessors(module: Partial<SandboxModuleOptions> = {}
       const client = new Client({ connectionString: server });
       await client.connect();
       await client.query(`drop database if exists "shop_${tenantId}" with (force)`);
+      await client.query(`drop schema if exists "e2e_${run}" cascade`);
       await client.end();
     },
   };
@@ -119,7 +128,13 @@ async function versionIn(app: INestApplicationContext, tenantId: string, name: s
   return scripts.find((script) => script.name === name && script.enabled)?.version;
 }
 
-function startOne(run: string, tenantId: string, log: Log, n: number, module: Partial<SandboxModuleOptions>) {
+function queueOf(queues: Queues, run: string): QueueOptions {
+  return queues === 'redis'
+    ? { connection: { url: process.env.TEST_REDIS_URL as string }, prefix: `e2e-${run}` }
+    : { backend: 'postgres', connection: server, prefix: `e2e_${run}` };
+}
+
+function startOne(tenantId: string, log: Log, n: number, module: Partial<SandboxModuleOptions>) {
   @Injectable()
   @BridgeService('probe')
   class Probe {
@@ -140,7 +155,6 @@ function startOne(run: string, tenantId: string, log: Log, n: number, module: Pa
             return tenantDataSourceOptions(server, id);
           },
         }),
-        queue: { connection: { url: process.env.TEST_REDIS_URL as string }, prefix: `e2e-${run}` },
         ...module,
         processing: { enabled: true, threads: 4, concurrency: 8, ...module.processing },
       }),
