@@ -75,6 +75,11 @@ async function onProcess(actor, kind, lastsMs, by) {
 
 async function onLink(link, kind, lastsMs, by) {
   if (kind === 'cut') return link.cut();
+  if (kind === 'vanish') {
+    link.vanish();
+    await pause(lastsMs);
+    return link.appear();
+  }
   if (kind === 'delay') link.delay(by);
   else link.stall();
   await pause(lastsMs);

@@ -16,6 +16,7 @@ const KINDS = [
   { kind: 'delay', weight: 2, on: 'links', lasts: [1_000, 6_000] },
   { kind: 'stall', weight: 2, on: 'links', lasts: [500, 9_000] },
   { kind: 'stall and cut', weight: 2, on: 'links', lasts: [500, 9_000] },
+  { kind: 'vanish', weight: 1, on: 'links', lasts: [0, 4_000] },
   { kind: 'clock step', weight: 1, on: PROCESSES, lasts: [1_000, 8_000] },
   { kind: 'refuse mails', weight: 1, on: ['mail server'], lasts: [0, 0] },
 ];

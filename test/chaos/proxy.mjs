@@ -1,17 +1,21 @@
-// A TCP link that can be cut, delayed and stalled, in front of a real server.
+// A TCP link that can be cut, delayed, stalled and made to vanish, in front of a real server.
 import net from 'node:net';
 
 /**
- * Starts it on a free port of 127.0.0.1. Returns `{ port, cut(), delay(ms), stall(), resume(), stop() }`:
+ * Starts it on a free port of 127.0.0.1. Returns `{ port, cut(), delay(ms), stall(), resume(), vanish(), appear(), stop() }`:
  * `cut` resets every connection; `delay` holds each chunk back for so long, both ways; `stall` lets nothing through, on
- * new connections neither, until `resume`.
+ * new connections neither, until `resume`; `vanish` swallows all that is said on the connections there are, for good, and
+ * tells neither side when the other one ends, as a firewall that forgot them: new ones are swallowed until `appear`.
  */
 export async function startProxy(targetPort) {
-  const state = { delayMs: 0, stalled: false, sockets: new Set() };
+  const state = { delayMs: 0, stalled: false, vanished: false, sockets: new Set(), links: new Set() };
   const server = net.createServer({ noDelay: true }, (client) => {
     const upstream = net.connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
-    join(client, upstream, state);
-    join(upstream, client, state);
+    const link = { gone: state.vanished };
+    state.links.add(link);
+    client.once('close', () => state.links.delete(link));
+    join(client, upstream, state, link);
+    join(upstream, client, state, link);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const cut = () => {
@@ -29,6 +33,11 @@ export async function startProxy(targetPort) {
       state.stalled = false;
       for (const socket of state.sockets) socket.resume();
     },
+    vanish() {
+      state.vanished = true;
+      for (const link of state.links) link.gone = true;
+    },
+    appear: () => void (state.vanished = false),
     async stop() {
       cut();
       await new Promise((resolve) => server.close(() => resolve()));
@@ -37,7 +46,7 @@ export async function startProxy(targetPort) {
 }
 
 /** Hands what `from` says on to `to`, and its end. A reset of one side resets the other. */
-function join(from, to, state) {
+function join(from, to, state, link) {
   const waiting = [];
   let timer;
   const flush = () => {
@@ -52,6 +61,7 @@ function join(from, to, state) {
     if (waiting.length > 0) timer = setTimeout(flush, waiting[0].at - performance.now());
   };
   const forward = (chunk) => {
+    if (link.gone) return;
     waiting.push({ chunk, at: performance.now() + state.delayMs });
     if (!timer) flush();
   };
@@ -59,10 +69,11 @@ function join(from, to, state) {
   if (state.stalled) from.pause();
   from.on('data', forward);
   from.on('end', () => forward(undefined));
-  from.on('error', () => to.resetAndDestroy());
+  from.on('error', () => link.gone || to.resetAndDestroy());
   from.on('close', (failed) => {
     state.sockets.delete(from);
     clearTimeout(timer);
+    if (link.gone) return;
     if (failed) to.resetAndDestroy();
     else if (!to.destroyed) to.end();
   });

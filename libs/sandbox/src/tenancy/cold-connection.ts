@@ -1,8 +1,15 @@
 import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
+import { cutOff } from './pg-wire.js';
 import type { SqlClient } from './tenancy.js';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
+
+/** Milliseconds that each look, and the making of the connection, may take. */
+const LIMITS = { query_timeout: 30_000, statement_timeout: 30_000 };
+const CONNECT_WITHIN_MS = 10_000;
+/** Milliseconds that the goodbye may take. */
+const END_WITHIN_MS = 1_000;
 
 /**
  * Runs `fn` on a connection made for it and closed after it: what a look into a tenant's database costs when nothing is
@@ -21,7 +28,9 @@ export async function withColdConnection<T>(options: PostgresOptions, fn: (sql: 
       },
     });
   } finally {
+    const timer = setTimeout(() => cutOff(client), END_WITHIN_MS);
     await client.end().catch(() => undefined);
+    clearTimeout(timer);
   }
 }
 
@@ -36,8 +45,9 @@ function connectionConfig(options: PostgresOptions): pg.ClientConfig {
     database: credentials.database,
     port: credentials.port,
     ssl: credentials.ssl as pg.ClientConfig['ssl'],
-    connectionTimeoutMillis: options.connectTimeoutMS,
     application_name: options.applicationName ?? credentials.applicationName,
+    connectionTimeoutMillis: options.connectTimeoutMS ?? CONNECT_WITHIN_MS,
+    ...LIMITS,
     ...(options.extra as pg.ClientConfig | undefined),
   };
 }

@@ -23,13 +23,20 @@ export function guardPool(pool: Pool): void {
   });
 }
 
-/** Guards the pools that a DataSource is going to make, from their first connection on. To be called before `initialize()`. */
+/** Milliseconds that a connection may take to be made, or to be free, where the host does not say. */
+const CONNECT_WITHIN_MS = 30_000;
+
+/**
+ * Guards the pools that a DataSource is going to make, from their first connection on. To be called before `initialize()`.
+ * Where the host says nothing else, connections are probed by TCP while they are idle, and nobody waits for one for ever.
+ */
 export function guardDataSource(dataSource: DataSource): void {
   const driver = dataSource.driver as unknown as { postgres?: { Pool: new (options: PoolConfig) => Pool } };
   if (!driver.postgres) return;
   class GuardedPool extends driver.postgres.Pool {
     constructor(options: PoolConfig) {
-      super(options);
+      const { keepAlive = true, connectionTimeoutMillis = CONNECT_WITHIN_MS } = options;
+      super({ ...options, keepAlive, connectionTimeoutMillis });
       guardPool(this);
     }
   }

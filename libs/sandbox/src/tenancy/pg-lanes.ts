@@ -1,5 +1,6 @@
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
-import { holdWrites } from './pg-wire.js';
+import { LaneWatch, type WatchedConnection } from './lane-watch.js';
+import { cutOff, holdWrites } from './pg-wire.js';
 import type { SqlStatement } from './tenancy.js';
 
 /** Most connections of a pool that statements share as long as all goes fast. */
@@ -19,7 +20,11 @@ const SLOW_MS = 5;
  */
 export class PgLanes {
   private readonly lanes = new Set<Lane>();
-  constructor(private readonly pool: Pool) {}
+  private readonly watch: LaneWatch;
+
+  constructor(private readonly pool: Pool) {
+    this.watch = new LaneWatch(pool, this.lanes);
+  }
 
   /** Sends the statements one behind the other on one lane. Rejects with the first error, when all are answered. */
   async send(statements: readonly SqlStatement[]): Promise<readonly QueryResult[]> {
@@ -38,6 +43,7 @@ export class PgLanes {
     if (best && (best.cost(now) < SHARED_BY || !this.mayOpen(best.isSlow(now)))) return best;
     const opened = new Lane(this.pool);
     this.lanes.add(opened);
+    this.watch.start();
     return opened;
   }
 
@@ -49,10 +55,10 @@ export class PgLanes {
 }
 
 /** A `pg` client; `pipeline` is there from pg 8.23 on. */
-type Client = PoolClient & { pipeline?: boolean };
+type Client = PoolClient & { pipeline?: boolean; processID?: number };
 
 /** A connection that several share. An older pg sends their statements one at a time. */
-class Lane {
+class Lane implements WatchedConnection {
   /** Statements under way. */
   load = 0;
   private readonly client: Promise<Client>;
@@ -77,6 +83,18 @@ class Lane {
   /** Whether the statement that is being answered takes its time. */
   isSlow(now: number): boolean {
     return now - this.firstSince > SLOW_MS;
+  }
+
+  get pid(): number | undefined {
+    return this.opened?.processID ?? undefined;
+  }
+
+  unansweredMs(now: number): number {
+    return now - this.firstSince;
+  }
+
+  destroy(): void {
+    if (this.opened) cutOff(this.opened);
   }
 
   async send(statements: readonly SqlStatement[]): Promise<readonly QueryResult[]> {

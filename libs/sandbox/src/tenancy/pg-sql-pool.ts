@@ -28,7 +28,11 @@ export class PgSqlPool implements SqlPool {
   }
 }
 
-const BEGIN: SqlStatement = { text: 'BEGIN' };
+/**
+ * All up to the COMMIT is sent at once, so a transaction waits for more only where the rest was lost on its way, and then
+ * for good: its locks would hold up whoever repeats it.
+ */
+const BEGIN: SqlStatement = { text: 'BEGIN; SET LOCAL idle_in_transaction_session_timeout = 5000' };
 const COMMIT: SqlStatement = { text: 'COMMIT' };
 
 /** One checked-out connection. */

@@ -1,6 +1,11 @@
 /** The part of a `pg` client that is not in its types: its socket. Absent in a native client. */
 interface Wire {
-  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } };
+  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void; destroy?(): void } };
+}
+
+/** Closes the client's socket without a word to the other end; what is under way is rejected. */
+export function cutOff(client: object): void {
+  (client as Wire).connection?.stream?.destroy?.();
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { DatabaseStalledError, TransactionTimeoutError } from '../../errors/effects.errors.js';
 import type { Limits } from '../../protocol/limits.js';
+import { within } from '../../queue/within.js';
 import type { SqlResult, SqlStatement } from '../../tenancy/tenancy.js';
 import { markTransaction } from '../../tenancy/transaction-marks.js';
 
@@ -34,16 +35,24 @@ export class RunTransaction {
     this.timer.unref();
   }
 
-  /** Begins a transaction on a connection of the tenant's pool. */
+  /** Begins a transaction on a connection of the tenant's pool. Rejects with `DatabaseStalledError` where that takes too long. */
   static async begin(dataSource: DataSource, limits: Readonly<Limits>): Promise<RunTransaction> {
+    const { transactionMs } = limits;
     const runner = dataSource.createQueryRunner();
+    const connecting = runner.connect() as Promise<StatementClient>;
     try {
-      const client = (await runner.connect()) as StatementClient;
-      await runner.startTransaction();
-      await client.query(timeouts(limits));
-      return new RunTransaction(runner, client, limits.transactionMs);
+      const client = await within(
+        begun(runner, connecting, limits),
+        transactionMs,
+        () => new DatabaseStalledError(transactionMs),
+      );
+      return new RunTransaction(runner, client, transactionMs);
     } catch (error) {
-      await abandon(runner);
+      // only a connection that is there can be closed
+      const closing = connecting.then(() =>
+        error instanceof DatabaseStalledError ? close(runner, error) : abandon(runner),
+      );
+      closing.catch(() => undefined);
       throw error;
     }
   }
@@ -140,6 +149,17 @@ export class RunTransaction {
     if (this.state === 'stalled') throw new DatabaseStalledError(this.transactionMs);
     if (this.state === 'expired') throw new TransactionTimeoutError(this.transactionMs);
   }
+}
+
+async function begun(
+  runner: QueryRunner,
+  connecting: Promise<StatementClient>,
+  limits: Readonly<Limits>,
+): Promise<StatementClient> {
+  const client = await connecting;
+  await runner.startTransaction();
+  await client.query(timeouts(limits));
+  return client;
 }
 
 /** Rolls back and gives the connection back; closes it where that fails. */

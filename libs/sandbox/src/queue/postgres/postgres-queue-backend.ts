@@ -29,6 +29,8 @@ const TENANTS_KEPT = 4_096;
 const QUEUES_KEPT = 100;
 /** Connections of the pool. */
 const POOL_SIZE = 8;
+/** Milliseconds without an answer after which a connection is given up: its other end may be gone without a word. */
+const QUERY_WITHIN_MS = 15_000;
 /** Milliseconds that `close` waits for queries under way. */
 const CLOSE_MS = 2_000;
 
@@ -74,6 +76,7 @@ function poolConfig(connection: string | PoolConfig, schema: string): PgPoolConf
     max: POOL_SIZE,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    query_timeout: QUERY_WITHIN_MS,
     ...config,
     options,
     schema,

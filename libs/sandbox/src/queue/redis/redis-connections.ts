@@ -26,7 +26,7 @@ export interface RedisConnections {
 /** Makes the connections; they connect in the background and reconnect for ever. */
 export async function openRedis(option: RedisConnectionOption): Promise<RedisConnections> {
   const make = await connector(option);
-  return { commands: writeTogether(make(COMMANDS)), blocking: make(BLOCKING) };
+  return { commands: noticeSilence(writeTogether(make(COMMANDS))), blocking: make(BLOCKING) };
 }
 
 async function connector(option: RedisConnectionOption): Promise<(own: RedisOptions) => Redis> {
@@ -84,6 +84,33 @@ function writeTogether(redis: Redis): Redis {
       if (held === TOGETHER) send();
       return more;
     };
+  });
+}
+
+/** Milliseconds between two looks at a connection, and how many without an answer are too many. */
+const LOOK_EVERY_MS = 2_000;
+const SILENT_LOOKS = 5;
+
+/**
+ * Closes a connection whose other end is gone without a word, on which commands would wait for ever; it is made anew, and
+ * they are sent again. (`socketTimeout` of ioredis 5.11 leaves its timer running when a connection ends, and it hits the
+ * next one.) The blocking connection has a watchdog of its own.
+ */
+function noticeSilence(redis: Redis): Redis {
+  return redis.on('connect', () => {
+    const { stream, commandQueue } = redis as unknown as {
+      stream?: Socket;
+      commandQueue?: { readonly length: number };
+    };
+    if (!stream || !commandQueue) return;
+    let [heard, silent] = [stream.bytesRead, 0];
+    const timer = setInterval(() => {
+      silent = commandQueue.length > 0 && stream.bytesRead === heard ? silent + 1 : 0;
+      heard = stream.bytesRead;
+      if (silent > SILENT_LOOKS) stream.destroy(new Error('The server has not answered for 10 s'));
+    }, LOOK_EVERY_MS);
+    timer.unref();
+    stream.once('close', () => clearInterval(timer));
   });
 }
 
