@@ -28,6 +28,7 @@ function emitAll(events: SandboxEvents): void {
   events.emit('email.failed', { tenantId: 'acme', emailId: 'e', error, final: true });
   events.emit('thread.replaced', { reason: 'deadline' });
   events.emit('capture.missed', { tenantId: 'acme', sql: 'update' });
+  events.emit('relay.round', { tenants: 9, tookMs: 2_500 });
   events.emit('background.error', { where: 'relay', error });
 }
 
@@ -52,6 +53,7 @@ const EXPECTED = [
   'sandbox_emails_failed_total{final="true"} 1',
   'sandbox_threads_replaced_total{reason="deadline"} 1',
   'sandbox_capture_missed_total 1',
+  'sandbox_relay_round_seconds 2.5',
   'sandbox_background_errors_total{where="relay"} 1',
   'sandbox_pool_threads 4',
   'sandbox_pool_threads_busy 3',

@@ -108,12 +108,15 @@ function countTheRest(events: SandboxEvents, metrics: Metrics): Stops {
   const mailFailures = metrics.counter('emails_failed_total', 'Attempts at mails that failed', ['final']);
   const replaced = metrics.counter('threads_replaced_total', 'Threads ended from outside, or dead', ['reason']);
   const errors = metrics.counter('background_errors_total', 'Faults in loops that go on', ['where']);
+  let roundMs = 0;
+  metrics.gauge('relay_round_seconds', 'What the last full round of the relay took', () => roundMs / 1_000);
   return [
     events.on('dispatch.failed', (event) => undelivered.inc(event.count)),
     count(events, 'email.sent', metrics.counter('emails_sent_total', 'Mails handed to the mail server')),
     events.on('email.failed', ({ final }) => mailFailures.inc({ final: String(final) })),
     events.on('thread.replaced', ({ reason }) => replaced.inc({ reason })),
     count(events, 'capture.missed', metrics.counter('capture_missed_total', 'Writes that capture could not see')),
+    events.on('relay.round', ({ tookMs }) => (roundMs = tookMs)),
     events.on('background.error', ({ where }) => errors.inc({ where })),
   ];
 }
