@@ -27,6 +27,8 @@ function printAddresses({ api, postgres, adminToken }, page) {
   line();
   row('api', api.url);
   row('OpenAPI', `${api.url}/docs`);
+  row('queues', `${api.url}/queues  (the password is the admin token)`);
+  row('health', `${api.url}/health  (and /metrics)`);
   row('mails', page.url);
   row('database', `${postgres.url.replace(/\/[^/]*$/, '')}/shop_acme  (and shop_globex)`);
   row('tenants', TENANTS.join(', '));
