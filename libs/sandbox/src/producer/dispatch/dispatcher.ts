@@ -19,10 +19,11 @@ const MOST_AT_ONCE = 500;
 /** Actions that wait for a slow queue per tenant; further ones are left to the relay, which reads them from their rows. */
 const MOST_WAITING = 10_000;
 /**
- * Least milliseconds between two calls to the queue for a tenant. A first write is handed over at once; those of a writer
- * that saves without a pause go together. A call costs 160 us of the process, and 20 us more for each action in it.
+ * Least milliseconds between two calls to the queue for a tenant: at least the first number, for each action of the last
+ * call the second, at most the third. A first write is handed over at once; those of a writer that saves without a pause go
+ * together, and its processors have work meanwhile. A call takes 140 us of the process and 18 us more for each action.
  */
-const CALL_EVERY_MS = 6;
+const PAUSE_MS = { least: 6, perAction: 3, most: 20 };
 /**
  * Milliseconds for which a tenant's actions are parked after some were: those that were written just before the others
  * were marked do not know yet that they come behind them.
@@ -45,7 +46,8 @@ interface Line {
 export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
   private readonly lines = new Map<string, Line>();
   private readonly lastUse = new Map<string, number>();
-  private readonly lastAdd = new Map<string, number>();
+  /** When the next call for a tenant may be made, on the clock of `performance.now()`. */
+  private readonly nextAdd = new Map<string, number>();
   private readonly parkingUntil = new Map<string, number>();
   private readonly backlog: Backlog;
   private readonly marks: QueuedMarks;
@@ -117,7 +119,7 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
     for (const [tenantId, at] of this.lastUse) {
       if (at >= since) continue;
       this.lastUse.delete(tenantId);
-      this.lastAdd.delete(tenantId);
+      this.nextAdd.delete(tenantId);
       this.parkingUntil.delete(tenantId);
     }
     return [...this.lastUse.keys()];
@@ -148,15 +150,16 @@ export class QueueDispatcher implements ActionDispatcher, OnModuleDestroy {
       if (await this.add(tenantId, actions)) line.waiting.splice(0, batch.length);
       // In order or not at all: what comes after a failure waits for the relay, too.
       else line.waiting = [];
-      this.lastAdd.set(tenantId, performance.now());
+      const pause = Math.max(PAUSE_MS.least, PAUSE_MS.perAction * batch.length);
+      this.nextAdd.set(tenantId, performance.now() + Math.min(pause, PAUSE_MS.most));
     }
     this.lines.delete(tenantId);
   }
 
   /** Waits for actions that may go with those of the line. */
   private company(tenantId: string, { waiting }: Line): Promise<unknown> {
-    const pause = performance.now() - (this.lastAdd.get(tenantId) ?? Number.NEGATIVE_INFINITY);
-    return pause < CALL_EVERY_MS && waiting.length < MOST_AT_ONCE ? sleep(CALL_EVERY_MS - pause) : immediate();
+    const pause = (this.nextAdd.get(tenantId) ?? 0) - performance.now();
+    return pause > 0 && waiting.length < MOST_AT_ONCE ? sleep(pause) : immediate();
   }
 
   /** Adds those that there is room for, and parks the rest. */
