@@ -106,7 +106,7 @@ async function measureQuery(emit, lease, plain) {
   const ask = async (from) => {
     const where = { amount: { gte: '10' }, id: { gte: from } };
     const query = { entity: 'order', where, orderBy: 'id', limit: 20 };
-    const reply = await session().onCall({ method: 'query', args: [query], deferred: [] }, signal);
+    const reply = await session().onCall({ method: 'query', args: [query], deferred: [] }, () => signal);
     if (!reply.ok) throw new Error(reply.error.message);
     return reply.value;
   };

@@ -69,7 +69,7 @@ export class BridgeSession {
   }
 
   /** Answers one call. For `PoolRun.onCall`. */
-  readonly onCall = async (call: BridgeCall, signal: AbortSignal): Promise<BridgeReply> => {
+  readonly onCall = async (call: BridgeCall, signal: () => AbortSignal): Promise<BridgeReply> => {
     if (this.busy) return { ok: false, error: failureOf(new UnknownMethodError('two calls at once')) };
     this.busy = true;
     try {
@@ -95,7 +95,7 @@ export class BridgeSession {
     }
   }
 
-  private async answer(call: BridgeCall, signal: AbortSignal): Promise<BridgeReply> {
+  private async answer(call: BridgeCall, signal: () => AbortSignal): Promise<BridgeReply> {
     const done: unknown[] = [];
     try {
       for (const { method, args } of call.deferred)
@@ -129,11 +129,11 @@ export class BridgeSession {
   }
 
   /** The call, given up after `bridgeCallMs`. */
-  private async withDeadline(call: BridgeCall, runSignal: AbortSignal): Promise<unknown> {
+  private async withDeadline(call: BridgeCall, runSignal: () => AbortSignal): Promise<unknown> {
     const { bridgeCallMs } = this.binding.limits;
     // made only for those who look at it: an abort controller a call costs 3 % of a run
     let giveUp: AbortController | undefined;
-    const signal = (): AbortSignal => AbortSignal.any([runSignal, (giveUp = new AbortController()).signal]);
+    const signal = (): AbortSignal => AbortSignal.any([runSignal(), (giveUp = new AbortController()).signal]);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {

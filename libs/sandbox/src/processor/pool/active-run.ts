@@ -6,7 +6,16 @@ import { explainError } from '../../scripts/compiler/diagnostics.js';
 import { CallBudget } from './call-budget.js';
 import { askHost, isGranted, type ReceivedCall } from './host-call.js';
 import type { PoolResult, PoolRun } from './script-pool.js';
-import { MAX_CALL, parseCall, parseGuestJson, parseResult, refusal, type WrittenReply, writeReply } from './wire.js';
+import {
+  logLines,
+  MAX_CALL,
+  parseCall,
+  parseGuestJson,
+  parseResult,
+  refusal,
+  type WrittenReply,
+  writeReply,
+} from './wire.js';
 
 /** What a run can do with the thread it is in. */
 export interface RunLink {
@@ -14,6 +23,8 @@ export interface RunLink {
   reply(text: string): void;
   /** Answers the call with "the run is over". */
   stop(): void;
+  /** What the run has logged, as far as its thread can still be read. */
+  logs(): readonly LogLine[];
   /** Ends the thread. */
   terminate(): void;
 }
@@ -43,7 +54,6 @@ export class ActiveRun {
   readonly queuedAt = performance.now();
   private resolve!: (result: PoolResult) => void;
   private readonly budget: CallBudget;
-  /** Made with the first call: most of a run's cost on the host's side otherwise. */
   private controller: AbortController | undefined;
   private link: RunLink | undefined;
   private startedAt = 0;
@@ -150,12 +160,14 @@ export class ActiveRun {
     this.link?.terminate();
   }
 
+  /** Made for those who look at it: to make and to abort it takes a tenth of the host's share of a run. */
+  private readonly signal = (): AbortSignal => (this.controller ??= new AbortController()).signal;
+
   private async ask(received: ReceivedCall, turn: number): Promise<void> {
     // an earlier call that timed out may still be at work: calls of one run come one at a time
     while (this.answering) await this.answering;
     if (turn !== this.turn || this.askedAt === undefined) return;
-    this.controller ??= new AbortController();
-    const answering = askHost(this.request, received, this.controller.signal, this.budget);
+    const answering = askHost(this.request, received, this.signal, this.budget);
     this.answering = answering;
     const reply = await answering;
     this.answering = undefined;
@@ -206,7 +218,7 @@ export class ActiveRun {
     if (this.ended) return;
     const { script, source } = this.request;
     const error = explainError({ name: 'Error', message: '', ...raw }, script, source);
-    const logs: readonly LogLine[] = report?.logs ?? [];
+    const logs = report?.logs ?? logLines(this.link?.logs(), this.request.limits.logBytes);
     const retry = report?.retryAfterMs === undefined ? {} : { retryAfterMs: report.retryAfterMs };
     this.settle({ outcome, error, logs, usage: this.usage(report), deferred: [], ...retry });
   }
@@ -225,8 +237,7 @@ export class ActiveRun {
   private settle(result: PoolResult): void {
     this.ended = true;
     this.stopWaiting();
-    // an abort makes an exception with a stack, a tenth of the host's share of a run: only for somebody at work
-    if (this.answering) this.controller?.abort();
+    this.controller?.abort();
     this.resolve(result);
   }
 }

@@ -19,7 +19,7 @@ export function isGranted({ method, deferred }: BridgeCall, methods: readonly st
 export async function askHost(
   { onCall }: PoolRun,
   { call, text }: ReceivedCall,
-  signal: AbortSignal,
+  signal: () => AbortSignal,
   budget: CallBudget,
 ): Promise<WrittenReply> {
   try {

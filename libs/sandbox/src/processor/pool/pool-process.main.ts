@@ -28,7 +28,7 @@ async function host(id: number, run: TravellingRun): Promise<void> {
   const guest: Guest = { controller: new AbortController(), answers: new Map() };
   guests.set(id, guest);
   let turn = 0;
-  const onCall = (_call: unknown, _signal: AbortSignal, text: string) => ask(id, ++turn, text, guest);
+  const onCall = (_call: unknown, _signal: unknown, text: string) => ask(id, ++turn, text, guest);
   const result = await pool.run({ ...run, onCall, signal: guest.controller.signal });
   guests.delete(id);
   writeFrame(link, writeResult(id, result, pool.stats()));

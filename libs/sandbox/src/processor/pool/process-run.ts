@@ -117,7 +117,7 @@ export class ProcessRun {
   }
 
   private ask(received: ReceivedCall): Promise<WrittenReply> {
-    return askHost(this.request, received, this.controller.signal, this.budget);
+    return askHost(this.request, received, () => this.controller.signal, this.budget);
   }
 }
 

@@ -21,10 +21,10 @@ export interface PoolRun {
   /** Whether `execute` and `sendEmail` may wait in the thread (decision 7). False: every call crosses at once. */
   readonly deferred: boolean;
   /**
-   * Answers a call, `text` being its JSON. Never rejects; `signal` aborts when the run has ended. Calls of one run come
+   * Answers a call, `text` being its JSON. Never rejects; `signal()` aborts when the run has ended. Calls of one run come
    * one at a time. Where the answer was written elsewhere, it is handed on as it is.
    */
-  readonly onCall: (call: BridgeCall, signal: AbortSignal, text: string) => Promise<BridgeReply | WrittenReply>;
+  readonly onCall: (call: BridgeCall, signal: () => AbortSignal, text: string) => Promise<BridgeReply | WrittenReply>;
   /** Ends the run as `cancelled`. */
   readonly signal?: AbortSignal;
 }

@@ -104,7 +104,7 @@ describe('a pool of threads', () => {
   it('aborts the signal of a call when the run has ended', async () => {
     pool = new ThreadPool({ threads: 1 });
     let signal: AbortSignal | undefined;
-    const onCall: PoolRun['onCall'] = (_call, given) => ((signal = given), new Promise(() => {}));
+    const onCall: PoolRun['onCall'] = (_call, given) => ((signal = given()), new Promise(() => {}));
     await pool.run(run('context.query({})', { onCall, limits: { ...DEFAULT_LIMITS, wallMs: 400 } }));
     expect(signal?.aborted).toBe(true);
   });
@@ -124,5 +124,18 @@ describe('a pool of threads', () => {
     const { value } = await pool.run(run(code, { onCall, limits: { ...DEFAULT_LIMITS, bridgeCallMs: 50 } }));
     expect(most).toBe(1);
     expect(value).toContain('SANDBOX_BRIDGE_TIMEOUT');
+  });
+
+  it('keeps the log of a run whose thread had to be ended', async () => {
+    const code = 'console.warn("before"); log("join"); Array(1e9).join("x")';
+    const { outcome, logs } = await pool.run(run(code, { limits: { ...DEFAULT_LIMITS, cpuMs: 300 } }));
+    expect([outcome, logs]).toEqual([
+      'exceededCpu',
+      [
+        { level: 'warn', message: 'before' },
+        { level: 'info', message: 'join' },
+      ],
+    ]);
+    expect((await pool.run(run('for (;;);', { limits: { ...DEFAULT_LIMITS, cpuMs: 100 } }))).logs).toEqual([]);
   });
 });
