@@ -6,6 +6,8 @@ import type { EngineId } from './script.js';
 /** What a thread is started with. */
 export interface ThreadData {
   readonly mailbox: SharedArrayBuffer;
+  /** A `LogTail`'s memory. */
+  readonly logs: SharedArrayBuffer;
   /** The engine to have ready before the first run; the other one is loaded when a script asks for it. */
   readonly engine: EngineId;
   /** The compiled QuickJS module (a `WebAssembly.Module`), compiled once a process. */

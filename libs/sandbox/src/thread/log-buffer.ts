@@ -1,3 +1,4 @@
+import type { LogTail } from '../protocol/log-tail.js';
 import type { LogLevel, LogLine } from '../protocol/run.js';
 
 /** Bytes counted for a line beside its text. */
@@ -10,12 +11,17 @@ export class LogBuffer {
   private first = 0;
   private bytes = 0;
 
-  constructor(private readonly maxBytes: number) {}
+  constructor(
+    private readonly maxBytes: number,
+    /** Gets every line, too. */
+    private readonly tail?: LogTail,
+  ) {}
 
   add(level: LogLevel, text: string): void {
     const message = this.fit(text);
     const size = Buffer.byteLength(message) + LINE_OVERHEAD;
     this.lines.push({ level, message });
+    this.tail?.add(level, message, size);
     this.sizes.push(size);
     this.bytes += size;
     while (this.bytes > this.maxBytes && this.first < this.lines.length) {

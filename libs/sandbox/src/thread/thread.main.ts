@@ -1,6 +1,7 @@
 // The entry of a worker thread: waits for runs, runs them one at a time, answers with what became of them.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { DEFAULT_LIMITS } from '../protocol/limits.js';
+import { LogTail } from '../protocol/log-tail.js';
 import { Mailbox, MESSAGE, type MessageKind } from '../protocol/mailbox.js';
 import { PORT, type RunHeader, type RunReport, type ThreadData } from '../protocol/thread-messages.js';
 import { Patience } from '../protocol/patience.js';
@@ -15,6 +16,7 @@ const KNOWN_SCRIPTS = 512;
 const data = workerData as ThreadData;
 const port = parentPort as NonNullable<typeof parentPort>;
 const mailbox = new Mailbox(data.mailbox);
+const logTail = new LogTail(data.logs);
 const engines = new Map<EngineId, ScriptEngine>();
 const scripts = new Map<string, CompiledScript>();
 const forReplies = new Patience();
@@ -95,7 +97,7 @@ class ThreadRun implements EngineRun {
     this.methods = header.methods;
     this.pureMethods = header.pureMethods;
     this.deferred = header.deferred;
-    this.logs = new LogBuffer(header.limits.logBytes);
+    this.logs = new LogBuffer(header.limits.logBytes, logTail);
   }
 
   call(request: string): string | undefined {
@@ -170,6 +172,7 @@ async function main(): Promise<void> {
     if (kind !== MESSAGE.run) continue;
     serving = mailbox.run('pool');
     mailbox.speakOf(serving);
+    logTail.begin(serving);
     await serve(text);
   }
 }

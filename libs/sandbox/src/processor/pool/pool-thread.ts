@@ -1,5 +1,7 @@
 import { Worker } from 'node:worker_threads';
+import { LogTail } from '../../protocol/log-tail.js';
 import { Mailbox, MESSAGE } from '../../protocol/mailbox.js';
+import type { LogLine } from '../../protocol/run.js';
 import type { CompiledScript, EngineId } from '../../protocol/script.js';
 import { PORT, type RunHeader, type ThreadData } from '../../protocol/thread-messages.js';
 import type { ActiveRun, RunLink } from './active-run.js';
@@ -43,6 +45,7 @@ export class PoolThread implements RunLink, WatchedMailbox {
   state: ThreadState = 'starting';
   idleSince = 0;
   private readonly mailbox = new Mailbox();
+  private readonly logTail = new LogTail();
   private readonly worker: Worker;
   private readonly known = new Set<string>();
   private run: ActiveRun | undefined;
@@ -64,7 +67,12 @@ export class PoolThread implements RunLink, WatchedMailbox {
     /** Milliseconds the thread may take until it is ready. */
     private readonly startMs: number,
   ) {
-    const workerData: ThreadData = { mailbox: this.mailbox.buffer, engine, wasm: quickJsModule() };
+    const workerData: ThreadData = {
+      mailbox: this.mailbox.buffer,
+      logs: this.logTail.buffer,
+      engine,
+      wasm: quickJsModule(),
+    };
     this.worker = new Worker(threadEntry(), {
       workerData,
       env: {},
@@ -119,6 +127,10 @@ export class PoolThread implements RunLink, WatchedMailbox {
 
   stop(): void {
     this.send(MESSAGE.stop, '');
+  }
+
+  logs(): LogLine[] {
+    return this.logTail.lines(this.number);
   }
 
   /** Ends the thread, with the run in it. */

@@ -127,6 +127,7 @@ describe('a pool of threads', () => {
   });
 
   it('keeps the log of a run whose thread had to be ended', async () => {
+    pool = new ThreadPool({ threads: 1 });
     const code = 'console.warn("before"); log("join"); Array(1e9).join("x")';
     const { outcome, logs } = await pool.run(run(code, { limits: { ...DEFAULT_LIMITS, cpuMs: 300 } }));
     expect([outcome, logs]).toEqual([
