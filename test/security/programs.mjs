@@ -521,6 +521,74 @@ const probes = [
 ];
 
 /** Every program: `{ category, title, source, expected, run }`. */
+/** Native code that is entered again and again, or given what changes under its hands. */
+const reentry = [
+  [
+    'toJSON that writes JSON',
+    'function f() { return { toJSON: () => JSON.stringify(f()) } } JSON.stringify(f())',
+    failed,
+  ],
+  ['a comparator that sorts', '(function f() { [2, 1].sort(() => { f(); return 0 }) })()', failed],
+  ['a getter that reads itself', 'const o = { get x() { return o.x } }; o.x', failed],
+  ['a replacer that replaces', '(function f() { "a".replace(/a/, f) })()', failed],
+  ['a chain of bound functions', 'let f = () => 1; for (let i = 0; i < 5e4; i++) f = f.bind(null, i); f()', harmless],
+  [
+    'a chain of bound functions with many arguments',
+    'let f = () => 1; for (let i = 0; i < 300; i++) f = f.bind(null, ...Array(3000).fill(0)); f()',
+    harmless,
+  ],
+  ['a chain of proxies', 'let p = {}; for (let i = 0; i < 2e4; i++) p = new Proxy(p, {}); "x" in p', harmless],
+  [
+    'a chain of proxies of an array',
+    'let p = []; for (let i = 0; i < 2e4; i++) p = new Proxy(p, {}); Array.isArray(p)',
+    harmless,
+  ],
+  [
+    'a prototype that is its own',
+    'const p = new Proxy({}, { getPrototypeOf: () => p }); [].isPrototypeOf.call({}, p)',
+    cpu,
+  ],
+  [
+    'a species that is a prototype of the realm',
+    'const a = [1, 2]; a.constructor = { [Symbol.species]: function () { return Array.prototype } }; try { a.map((x) => x) } catch {}',
+    harmless,
+  ],
+  [
+    'a species with a trap that never ends',
+    'const a = [1]; a.constructor = { [Symbol.species]: function () { return new Proxy([], { defineProperty() { for (;;); } }) } }; a.map((x) => x)',
+    cpu,
+  ],
+  [
+    'a generator entered while it runs',
+    'let g, r; function* f() { try { g.next() } catch (e) { r = e.name } yield } g = f(); g.next(); r',
+    value('TypeError'),
+  ],
+  ['an exec that never ends', 'const r = /a/g; r.exec = () => ["", ""]; "a".match(r)', failed],
+  [
+    'captures without end',
+    'const r = /a/; r.exec = () => ({ length: 2 ** 53, index: 0, 0: "a" }); "aaa".replace(r, "b")',
+    harmless,
+  ],
+  [
+    'an array emptied while it is sorted',
+    'const a = Array.from({ length: 99 }, (_, i) => 99 - i); a.sort((x, y) => { a.length = 0; return x - y }); a.length',
+    harmless,
+  ],
+  ['a join that joins itself', 'const a = [1, { toString: () => a.join() }]; a.join()', harmless],
+  ['a promise that settles with itself', 'const t = { then(r) { r(t) } }; await t', cpu],
+  ['an overflow caught in an overflow', '(function f() { try { f() } catch { f() } })()', failed],
+  [
+    'a reviver that parses',
+    'JSON.parse("[".repeat(900) + "]".repeat(900), () => JSON.parse("[".repeat(900) + "]".repeat(900), () => 1))',
+    harmless,
+  ],
+  [
+    'helpers of the lowered code',
+    'eval("try { __generator({}, function (s) { s.trys = null; return [1] }).next() } catch (e) {} try { __awaiter({}, {}, {}, 5) } catch (e) {} __spreadArray(5, 6)")',
+    failed,
+  ],
+];
+
 export const programs = Object.entries({
   'host reach': hostReach,
   pollution,
@@ -531,6 +599,7 @@ export const programs = Object.entries({
   'parser bombs': bombs,
   'bridge abuse': bridgeAbuse,
   'environment probes': probes,
+  'native code re-entered': reentry,
 }).flatMap(([category, list]) =>
   list.map(([title, source, expected, run = {}]) => ({ category, title, source, expected, run })),
 );

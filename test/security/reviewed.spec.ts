@@ -47,6 +47,9 @@ describe('what a guest calls on js-interpreter', () => {
     '__makeTemplateObject(1, 2)',
     '__assign(1, { a: 1 })',
     '__awaiter(1, 2, 3, 4)',
+    'eval("__spreadArray(undefined, [1])")',
+    'eval("__makeTemplateObject(1, 2)")',
+    'eval("__awaiter(1, 2, 3, function () { return 5 })")',
   ])('fails as the script it is: %s', async (source) => {
     const { outcome } = await runner.run({ tenantId: 'acme', source });
     expect(['ok', 'exception', 'syntaxError']).toContain(outcome);

@@ -9,6 +9,9 @@ import { parseFunction } from '../syntax.js';
 import { CONFIGURABLE, ELEMENT_BYTES, FnObj, Obj, type Value } from '../values.js';
 import { defineClass, defineMethod, defineMethods } from './define.js';
 
+/** More arguments than this in one call are refused, as engines do. */
+const MAX_ARGUMENTS = 65_536;
+
 /** What `bind` makes. */
 class BoundFn extends FnObj {
   constructor(
@@ -20,7 +23,7 @@ class BoundFn extends FnObj {
     machine.charge(leading.length * ELEMENT_BYTES);
     if (boundTarget.construct)
       this.construct = (args, target) =>
-        boundTarget.construct!([...leading, ...args], target === this ? boundTarget : target);
+        boundTarget.construct!(this.allArguments(args), target === this ? boundTarget : target);
   }
   override get text(): string {
     return 'function () { [native code] }';
@@ -31,12 +34,17 @@ class BoundFn extends FnObj {
   }
   override call(_self: Value, args: Value[]): Value {
     machine.tick();
-    return this.boundTarget.call(this.self, [...this.leading, ...args]);
+    return this.boundTarget.call(this.self, this.allArguments(args));
+  }
+  /** In a chain of bound functions each makes a longer list than the one before, and all of them wait on the stack. */
+  private allArguments(args: readonly Value[]): Value[] {
+    const length = this.leading.length + args.length;
+    if (length > MAX_ARGUMENTS) throwError('RangeError', 'Maximum call stack size exceeded');
+    machine.spend(length >> 2);
+    machine.charge(length * ELEMENT_BYTES);
+    return [...this.leading, ...args];
   }
 }
-
-/** More arguments than this in one `apply` are refused, as engines do. */
-const MAX_ARGUMENTS = 65_536;
 
 /** The arguments an array-like stands for. */
 export function listFromArrayLike(value: Value): Value[] {
