@@ -69,6 +69,12 @@ function replaceLiterals(place: (offset: number) => number): ts.TransformerFacto
       // The two are line ends to ES5, also inside of a text; a literal made anew has them escaped.
       if (ts.isStringLiteral(node) && /[\u2028\u2029]/.test(node.text))
         return ts.setTextRange(factory.createStringLiteral(node.text), node);
+      // `const {} = null` must throw, and ES5 gets no pattern that does nothing: one property is read.
+      if (ts.isObjectBindingPattern(node) && node.elements.length === 0) {
+        const unused = factory.createUniqueName('unused');
+        const element = factory.createBindingElement(undefined, factory.createStringLiteral(''), unused);
+        return ts.setTextRange(factory.createObjectBindingPattern([element]), node);
+      }
       if (ts.isBigIntLiteral(node)) return make('BigInt', [node.text.slice(0, -1)], false, node);
       if (ts.isRegularExpressionLiteral(node)) {
         const [pattern, flags] = splitRegExp(node.text);

@@ -22,7 +22,7 @@ export function compileExpression(node: Node, scope: Scope): Evaluate {
 
 const COMPILERS: Readonly<Record<string, Compile>> = {
   Literal: literal,
-  Identifier: (node, scope) => readVariable(node.name, resolve(node.name, scope), node.start),
+  Identifier: identifier,
   ThisExpression: (node, scope) => readVariable('this', { ...resolve('this', scope), dynamic: [] }, node.start),
   MemberExpression: member,
   CallExpression: callExpression,
@@ -38,6 +38,12 @@ const COMPILERS: Readonly<Record<string, Compile>> = {
   ObjectExpression: objectLiteral,
   FunctionExpression: functionExpression,
 };
+
+function identifier(node: Node, scope: Scope): Evaluate {
+  // What is compiled has no `super` any more; the parser takes that of an `eval` for a name.
+  if (node.name === 'super') throwError('SyntaxError', "'super' keyword unexpected here");
+  return readVariable(node.name, resolve(node.name, scope), node.start);
+}
 
 function literal(node: Node): Evaluate {
   const { value } = node as { value: unknown };

@@ -142,8 +142,10 @@ export function reverse(self: Value): Value {
   const length = lengthOf(object);
   for (let low = 0, high = length - 1; low < high; low++, high--) {
     machine.tick();
-    const [hasLow, hasHigh] = [object.has(String(low)), object.has(String(high))];
-    const [first, last] = [object.get(String(low)), object.get(String(high))];
+    const hasLow = object.has(String(low));
+    const first = hasLow ? object.get(String(low)) : undefined;
+    const hasHigh = object.has(String(high));
+    const last = hasHigh ? object.get(String(high)) : undefined;
     if (hasHigh) setOrThrow(object, String(low), last);
     else if (hasLow) deleteAt(object, low);
     if (hasLow) setOrThrow(object, String(high), first);

@@ -99,10 +99,10 @@ function flatten(
   source: Obj,
   depth: number,
   from: number,
+  length: number,
   map?: (value: Value, index: number) => Value,
 ): number {
   let next = from;
-  const length = lengthOf(source);
   for (let index = 0; index < length; index++) {
     if (!source.has(String(index))) {
       machine.tick();
@@ -111,7 +111,7 @@ function flatten(
     const value = map ? map(at(source, index), index) : at(source, index);
     if (depth > 0 && isArray(value)) {
       machine.enter({ name: 'flat', lines: undefined });
-      next = flatten(target, value, depth - 1, next);
+      next = flatten(target, value, depth - 1, next, lengthOf(value));
       machine.leave();
     } else putAt(target, next++, value);
   }
@@ -223,8 +223,10 @@ const PROTO: Methods = {
     0,
     (self, [depth]) => {
       const object = toObject(self);
+      const length = lengthOf(object);
+      const levels = depth === undefined ? 1 : toInteger(depth);
       const result = speciesArray(object, 0);
-      flatten(result, object, depth === undefined ? 1 : toInteger(depth), 0);
+      flatten(result, object, levels, 0, length);
       return result;
     },
   ],
@@ -233,8 +235,9 @@ const PROTO: Methods = {
     (self, [callback, receiver]) => {
       const object = toObject(self);
       if (!isCallable(callback)) return throwError('TypeError', 'flatMap mapper function is not callable');
+      const length = lengthOf(object);
       const result = speciesArray(object, 0);
-      flatten(result, object, 1, 0, (value, index) => callback.call(receiver, [value, index, object]));
+      flatten(result, object, 1, 0, length, (value, index) => callback.call(receiver, [value, index, object]));
       return result;
     },
   ],

@@ -72,7 +72,8 @@ function clip(time: number): number {
 function utc(args: Value[]): number {
   const numbers = args.slice(0, 7).map(toNumber);
   const [year = NaN, month = 0, ...rest] = numbers;
-  const full = year >= 0 && Math.trunc(year) <= 99 ? 1900 + Math.trunc(year) : year;
+  const whole = Math.trunc(year);
+  const full = whole >= 0 && whole <= 99 ? 1900 + whole : year;
   const date = new Date(0);
   date.setUTCFullYear(full, month, rest[0] ?? 1);
   date.setUTCHours(rest[1] ?? 0, rest[2] ?? 0, rest[3] ?? 0, rest[4] ?? 0);
@@ -90,9 +91,12 @@ function parse(text: string): number {
 function setter(part: Part): Native {
   return (self, args) => {
     const date = dateOf(self);
+    // Read before the arguments are, which may change the date.
+    const { time } = date;
     const numbers = args.slice(0, SETTER_PARTS[part]).map(toNumber);
+    if (Number.isNaN(time) && part !== 'FullYear') return NaN;
     if (numbers.length === 0) numbers.push(NaN);
-    const host = new Date(part === 'FullYear' && Number.isNaN(date.time) ? 0 : date.time);
+    const host = new Date(Number.isNaN(time) ? 0 : time);
     const set = host[`setUTC${part}`] as (...values: number[]) => number;
     date.time = set.apply(host, numbers);
     return date.time;

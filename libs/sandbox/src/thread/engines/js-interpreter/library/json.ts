@@ -86,7 +86,7 @@ export function stringify(value: Value, replacer?: Value, space?: Value): string
 }
 
 function indentOf(space: Value): string {
-  const value = space instanceof BoxObj ? space.primitive : space;
+  const value = space instanceof BoxObj ? unbox(space) : space;
   if (typeof value === 'number') return ' '.repeat(Math.max(0, Math.min(10, toInteger(value))));
   return typeof value === 'string' ? value.slice(0, 10) : '';
 }

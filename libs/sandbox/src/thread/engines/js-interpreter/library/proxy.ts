@@ -108,7 +108,9 @@ export class ProxyObj extends Obj {
   override getPrototype(): Obj | null {
     const result = this.traps.call('getPrototypeOf', [], () => this.traps.target.getPrototype());
     if (result instanceof Plain) return result.value;
-    return result instanceof Obj ? result : null;
+    if (!(result instanceof Obj) && result !== null)
+      return throwError('TypeError', "'getPrototypeOf' on proxy: trap returned neither object nor null");
+    return result;
   }
 
   override setPrototype(proto: Obj | null): boolean {

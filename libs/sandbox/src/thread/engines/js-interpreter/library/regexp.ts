@@ -214,7 +214,7 @@ function matchAll(self: Value, [value]: Value[]): Value {
   const text = toText(value);
   const flags = toText(original.get('flags'));
   const regexp = newRegExp(toText(original.get('source')), flags);
-  setOrThrow(regexp, 'lastIndex', original.get('lastIndex'));
+  setOrThrow(regexp, 'lastIndex', toLength(original.get('lastIndex')));
   let done = false;
   return makeIterator('RegExp String Iterator', text, () => {
     const result = done ? null : exec(regexp, text);

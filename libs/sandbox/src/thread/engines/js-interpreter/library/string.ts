@@ -66,8 +66,9 @@ const HOST_METHODS: Readonly<Record<string, readonly [number, HostMethod]>> = {
   lastIndexOf: [
     1,
     (text, [search, from]) => {
+      const wanted = toText(search);
       const position = toNumber(from);
-      return text.lastIndexOf(toText(search), Number.isNaN(position) ? Infinity : position);
+      return text.lastIndexOf(wanted, Number.isNaN(position) ? Infinity : position);
     },
   ],
   localeCompare: [
