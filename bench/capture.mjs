@@ -1,7 +1,13 @@
 // What capture adds to a save: an entity whose scripts do not listen, one with a script that does, and 1,000 rows at
 // once; beside the same save of the same columns through a DataSource that the library never saw. Blocks of all kinds
 // take turns in an order of chance, so that whatever else the machine does, and what a kind leaves to be done behind its
-// saves (jobs are added 0 to 6 ms later, notes in the rows 250 ms later), hits all alike; figures are medians.
+// saves (jobs are added 0 to 20 ms later, notes in the rows 250 ms later), hits all alike; figures are medians.
+//
+// The floor of save-matched, in plain saves: a subscriber by hand, with one INSERT of such a row before the commit, without
+// true images, order, parking or a queue, costs 1.50; ours 1.47 without handing over, and 1.5 to 1.7 with it in a burst.
+// Of the 0.47, sending any further statement behind the write takes 0.10, its parameters 0.05, inserting the row with its
+// indexes 0.12 and answering for it 0.03; returning all columns 0.06; building image and action 0.10.
+// bulk-1000-matched: of 20 ms for 1,000 rows, 14 are PostgreSQL's: 5 to make jsonb of the images, 7 to insert the rows.
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { Module } from '@nestjs/common';
