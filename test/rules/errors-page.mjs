@@ -11,6 +11,7 @@ const CODE = /^SANDBOX_[A-Z][A-Z_]*[A-Z]$/;
 
 /** Codes that no class of `errors/` has, because they are data: recorded with an action, or made in the guest. */
 const WITHOUT_CLASS = {
+  SANDBOX_ARGUMENTS_TOO_DEEP: ['script', 'The arguments of a call are nested more than 1,000 levels deep.'],
   SANDBOX_ARGUMENTS_TOO_LARGE: ['script', 'What the script passed to a call is too large to be sent.'],
   SANDBOX_BRIDGE: ['script', 'A call failed, and the host gave no code of its own.'],
   SANDBOX_BROKEN_CALL: ['script', 'A call is not one that the host understands.'],

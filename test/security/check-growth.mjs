@@ -9,7 +9,7 @@ import { createJsInterpreterEngine } from '../../libs/sandbox/dist/esm/thread/en
 const [id = 'quickjs', runs = '100000'] = process.argv.slice(2);
 // a memory that never grows so far that its sandbox has to be replaced
 const limits = { ...DEFAULT_LIMITS, memoryBytes: 8 * 1024 * 1024, cpuMs: 100 };
-const engine = id === 'quickjs' ? new QuickJsEngine(quickJsModule()) : await createJsInterpreterEngine();
+const engine = id === 'quickjs' ? new QuickJsEngine(quickJsModule()) : createJsInterpreterEngine();
 
 const script = (source) => {
   const { script: compiled } = compileSource({ source, language: 'javascript', engine: id });

@@ -55,3 +55,30 @@ describe('what a guest calls on js-interpreter', () => {
     expect(['ok', 'exception', 'syntaxError']).toContain(outcome);
   });
 });
+
+describe('what is nested too deeply for the host to write', () => {
+  let runner: ScriptRunner;
+  const limits = { cpuMs: 30_000 };
+  beforeAll(async () => (runner = await createScriptRunner({ engine: 'quickjs', threads: 1, limits })));
+  afterAll(() => runner.close());
+  const nested = (depth: number): string => `let a = []; for (let i = 0; i < ${depth}; i++) a = [a];`;
+
+  it('is no value of a script, which the host could neither store nor show', async () => {
+    const { outcome, error } = await runner.run({ tenantId: 'acme', source: `${nested(5_000)} a` });
+    expect([outcome, error?.message]).toEqual(['exceededOutput', expect.stringContaining('1000 levels')]);
+    expect((await runner.run({ tenantId: 'acme', source: `${nested(900)} a` })).outcome).toBe('ok');
+  }, 60_000);
+
+  it('is no argument of a call', async () => {
+    const given: unknown[] = [];
+    const bridge = { 'stock.take': (value: unknown) => given.push(value) };
+    const source = `${nested(5_000)} try { context.stock.take(a) } catch (e) { e.code }`;
+    const { value } = await runner.run({ tenantId: 'acme', source, bridge });
+    expect([value, given]).toEqual(['SANDBOX_ARGUMENTS_TOO_DEEP', []]);
+  }, 60_000);
+
+  it('does not hide in a string, and is no string', async () => {
+    const source = 'const s = "[".repeat(5000) + "\\\\\\"" + "[".repeat(5000); [s]';
+    expect((await runner.run({ tenantId: 'acme', source })).outcome).toBe('ok');
+  });
+});

@@ -1,4 +1,5 @@
 import type { BridgeReply } from '../../protocol/bridge-call.js';
+import { DEEPEST_JSON, isTooDeep } from '../../protocol/json-depth.js';
 import type { RawError } from '../../protocol/raw-error.js';
 import type { LogLine, Outcome } from '../../protocol/run.js';
 import type { RunReport } from '../../protocol/thread-messages.js';
@@ -11,6 +12,7 @@ import {
   MAX_CALL,
   parseCall,
   parseGuestJson,
+  type ParsedResult,
   parseResult,
   refusal,
   type WrittenReply,
@@ -92,6 +94,7 @@ export class ActiveRun {
     this.askedAt = performance.now();
     this.turn++;
     if (text.length > MAX_CALL) return this.answer(TOO_LARGE_CALL);
+    if (isTooDeep(text)) return this.answer(TOO_DEEP_CALL);
     const call = parseCall(text);
     if (!call) return this.answer(BROKEN_CALL);
     this.calls += call.deferred.length + (call.method === 'flush' ? 0 : 1);
@@ -108,11 +111,11 @@ export class ActiveRun {
       if (!parsed) this.fail('internalError', { name: 'Error', message: 'The thread sent a broken result.' });
       return parsed?.report;
     }
-    const { report, value, deferred } = parsed;
+    const { report } = parsed;
     this.spentMs = report.cpuMs;
     if (this.verdict) this.conclude(this.verdict.outcome, { ...report.error, ...this.verdict.error }, report);
     else if (report.outcome !== 'ok') this.conclude(report.outcome, report.error, report);
-    else this.succeed(report, value, deferred);
+    else this.succeed(parsed);
     return report;
   }
 
@@ -195,12 +198,13 @@ export class ActiveRun {
     this.askedAt = undefined;
   }
 
-  private succeed(report: RunReport, value: string, deferred: PoolResult['deferred']): void {
+  private succeed({ report, value, deferred, isTooDeep: deep }: ParsedResult): void {
     const { resultBytes } = this.request.limits;
     if (value.length * 3 > resultBytes && Buffer.byteLength(value) > resultBytes) {
       const message = `The script's value is larger than ${resultBytes} bytes of JSON.`;
       return this.conclude('exceededOutput', { name: 'LimitError', message }, report);
     }
+    if (deep) return this.conclude('exceededOutput', tooDeep("The script's value, or what it wrote,"), report);
     this.calls += deferred.length;
     const overrun = this.budget.spendDeferred(deferred);
     if (overrun) return this.conclude('exceededCalls', { name: 'LimitError', message: overrun }, report);
@@ -250,9 +254,14 @@ function limitError(what: string): RawError {
   return { name: 'LimitError', message: `The script ${what}.` };
 }
 
+function tooDeep(what: string): RawError {
+  return { name: 'LimitError', message: `${what} is nested more than ${DEEPEST_JSON} levels deep.` };
+}
+
 function unknownMethod(method: string): BridgeReply {
   return refusal('SANDBOX_UNKNOWN_METHOD', `There is no method ${JSON.stringify(method.slice(0, 80))}.`, 'TypeError');
 }
 
 const TOO_LARGE_CALL = refusal('SANDBOX_ARGUMENTS_TOO_LARGE', `A call takes at most ${MAX_CALL} characters of JSON.`);
+const TOO_DEEP_CALL = refusal('SANDBOX_ARGUMENTS_TOO_DEEP', tooDeep('What this call carries').message, 'RangeError');
 const BROKEN_CALL = refusal('SANDBOX_BROKEN_CALL', 'The call is not one the host understands.');

@@ -1,3 +1,4 @@
+import { isTooDeep } from '../../protocol/json-depth.js';
 import type { RunResult, ScriptError } from '../../protocol/run.js';
 import { OUTCOMES } from '../../protocol/run.js';
 import type { PoolResult, PoolRun, PoolStats, ReplacedReason } from './script-pool.js';
@@ -110,7 +111,7 @@ function isCount(value: unknown): value is number {
 
 function readResult(id: number, { report, stats }: Fields, rest: string, logBytes: number): FromChild | undefined {
   const [valueText, deferredText] = split(rest);
-  const deferred = deferredCalls(parseGuestJson(deferredText));
+  const deferred = isTooDeep(deferredText) ? undefined : deferredCalls(parseGuestJson(deferredText));
   const checked = isFields(report) ? readReport(report, logBytes) : undefined;
   if (!checked || !deferred) return undefined;
   return { type: 'result', id, result: { ...checked, valueText, deferred }, stats: readStats(stats) };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isTooDeep } from '../../protocol/json-depth.js';
 import type { RawError } from '../../protocol/raw-error.js';
 import type { Outcome } from '../../protocol/run.js';
 import { explainError } from '../../scripts/compiler/diagnostics.js';
@@ -55,7 +56,7 @@ export class ProcessRun {
 
   /** A call of the child's; `undefined` where it is none that an honest child would have passed on. */
   accept(text: string): ReceivedCall | undefined {
-    const call = parseCall(text);
+    const call = isTooDeep(text) ? undefined : parseCall(text);
     if (!call || this.isAsking || !isGranted(call, this.request.methods)) return undefined;
     return this.budget.spend(call) === undefined ? { call, text } : undefined;
   }
@@ -76,7 +77,7 @@ export class ProcessRun {
     const value = valueText === '' ? undefined : parseGuestJson(valueText);
     const { deferred, outcome } = result;
     // the child measured the bytes of the thread's own text, and wrote the value anew
-    const fits = valueText.length <= 2 * limits.resultBytes;
+    const fits = valueText.length <= 2 * limits.resultBytes && !isTooDeep(valueText);
     const granted = deferred.every(({ method }) => methods.includes(method)) && !this.budget.spendDeferred(deferred);
     const empty = valueText === '' && deferred.length === 0;
     if (!fits || !granted || (outcome !== 'ok' && !empty)) return false;

@@ -1,4 +1,5 @@
 import type { BridgeCall, BridgeFailure, BridgeReply, DeferredCall } from '../../protocol/bridge-call.js';
+import { isTooDeep } from '../../protocol/json-depth.js';
 import type { RawError, RawFrame, RawPosition } from '../../protocol/raw-error.js';
 import { type LogLine, type Outcome, OUTCOMES } from '../../protocol/run.js';
 import type { RunReport } from '../../protocol/thread-messages.js';
@@ -69,6 +70,8 @@ export interface ParsedResult {
   /** JSON text of the value, empty where there is none. */
   readonly value: string;
   readonly deferred: readonly DeferredCall[];
+  /** The value, or what a deferred call carries, is nested too deeply to be handled. */
+  readonly isTooDeep: boolean;
 }
 
 /** A `result` message of a run that may keep so many bytes of log, or `undefined` where it is none. */
@@ -76,7 +79,8 @@ export function parseResult(text: string, logBytes: number): ParsedResult | unde
   const [head = '', value = '', rest = '', ...more] = text.split('\n');
   const report = parseReport(parseGuestJson(head), logBytes);
   const deferred = rest === '' ? [] : deferredCalls(parseGuestJson(rest));
-  return report && deferred && more.length === 0 ? { report, value, deferred } : undefined;
+  if (!report || !deferred || more.length > 0) return undefined;
+  return { report, value, deferred, isTooDeep: isTooDeep(value) || isTooDeep(rest) };
 }
 
 function parseReport(value: unknown, logBytes: number): RunReport | undefined {
