@@ -76,6 +76,25 @@ describe('where the other end vanishes', () => {
     await dataSource.destroy();
   });
 
+  it("the host's own statements fail within half a minute, and those that are at work go on", async () => {
+    const options = { type: 'postgres', poolSize: 3 } as const;
+    const dataSource = new DataSource({ ...options, url: await through(databaseUrl) });
+    const healthy = new DataSource({ ...options, url: databaseUrl });
+    for (const each of [dataSource, healthy]) {
+      guardDataSource(each);
+      await each.initialize();
+    }
+    await Promise.all(Array.from({ length: 3 }, () => dataSource.query('select pg_sleep(0.02)')));
+    const slow = healthy.query('select pg_sleep(14)');
+    vanishForAMoment();
+    const begun = performance.now();
+    await expect(dataSource.transaction((manager) => manager.query('select 1'))).rejects.toThrow(/terminated/);
+    await expect(dataSource.query('select 2 as two')).resolves.toEqual([{ two: 2 }]);
+    expect(performance.now() - begun).toBeLessThan(30_000);
+    await expect(slow).resolves.toHaveLength(1);
+    await Promise.all([dataSource.destroy(), healthy.destroy()]);
+  }, 60_000);
+
   it.each(['Redis', 'PostgreSQL'])(
     'the queue on %s is spoken to over a new connection',
     async (name) => {

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
-import { LaneWatch, type WatchedConnection } from './lane-watch.js';
+import { ConnectionWatch, type WatchedConnection } from './connection-watch.js';
 import { cutOff, holdWrites } from './pg-wire.js';
 import type { SqlStatement } from './tenancy.js';
 
@@ -20,10 +20,10 @@ const SLOW_MS = 5;
  */
 export class PgLanes {
   private readonly lanes = new Set<Lane>();
-  private readonly watch: LaneWatch;
+  private readonly watch: ConnectionWatch;
 
   constructor(private readonly pool: Pool) {
-    this.watch = new LaneWatch(pool, this.lanes);
+    this.watch = new ConnectionWatch(pool, this.lanes);
   }
 
   /** Sends the statements one behind the other on one lane. Rejects with the first error, when all are answered. */
@@ -59,6 +59,7 @@ type Client = PoolClient & { pipeline?: boolean; processID?: number };
 
 /** A connection that several share. An older pg sends their statements one at a time. */
 class Lane implements WatchedConnection {
+  readonly ours = true;
   /** Statements under way. */
   load = 0;
   private readonly client: Promise<Client>;

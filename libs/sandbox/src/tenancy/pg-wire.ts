@@ -1,6 +1,13 @@
 /** The part of a `pg` client that is not in its types: its socket. Absent in a native client. */
 interface Wire {
-  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void; destroy?(): void } };
+  readonly connection?: {
+    readonly stream?: { cork?(): void; uncork?(): void; destroy?(): void; readonly bytesRead?: number };
+  };
+}
+
+/** Bytes that the other end has sent; with TLS, of what it carries. */
+export function bytesHeard(client: object): number {
+  return (client as Wire).connection?.stream?.bytesRead ?? 0;
 }
 
 /** Closes the client's socket without a word to the other end; what is under way is rejected. */

@@ -6,16 +6,18 @@ const LOOK_EVERY_MS = 5_000;
 const ASK_AFTER_MS = 10_000;
 /** Milliseconds that the server has to answer that. */
 const ANSWER_WITHIN_MS = 2_000;
-/** Milliseconds without an answer that are too many where the server does not know the connection: a pooler is in between. */
+/** Milliseconds without an answer that are too many for ours where the server does not know the connection: a pooler is in between. */
 const UNKNOWN_AFTER_MS = 30_000;
 /** Milliseconds after which a statement is cancelled: the longest that a run may take, by default. */
 const CANCEL_AFTER_MS = 300_000;
 
-/** A connection with statements under way. */
+/** A connection that somebody uses. */
 export interface WatchedConnection {
+  /** Whether its statements are the library's: then none may take longer than five minutes. */
+  readonly ours: boolean;
   /** Of the server's process; `undefined` while it is being made. */
   readonly pid: number | undefined;
-  /** Milliseconds that its first statement has been without an answer. */
+  /** Milliseconds that its first statement has been without an answer; 0 where there is none. */
   unansweredMs(now: number): number;
   /** Closes it: what is under way on it is rejected. */
   destroy(): void;
@@ -27,9 +29,9 @@ from pg_stat_activity where pid = $1`;
 /**
  * Finds connections whose other end is gone without a word: a firewall that forgot them, a host that lost its power, a
  * link that swallows what it is given. TCP notices that after minutes or never, and until then whoever waits for an
- * answer waits. A statement that is really at work is left alone for five minutes.
+ * answer waits. A statement that is really at work is left alone; one of ours for five minutes.
  */
-export class LaneWatch {
+export class ConnectionWatch {
   private timer: NodeJS.Timeout | undefined;
   private readonly asked = new WeakSet<WatchedConnection>();
 
@@ -56,12 +58,13 @@ export class LaneWatch {
   }
 
   private async judge(connection: WatchedConnection): Promise<void> {
-    const { pid } = connection;
+    const { pid, ours } = connection;
     // the pool gives up a connection that cannot be made
     if (pid === undefined) return;
-    const active = await this.ask(pid, connection.unansweredMs(performance.now()) > CANCEL_AFTER_MS).catch(() => false);
-    const unansweredMs = connection.unansweredMs(performance.now());
-    if (active || unansweredMs < (active === undefined ? UNKNOWN_AFTER_MS : ASK_AFTER_MS)) return;
+    const cancel = ours && connection.unansweredMs(performance.now()) > CANCEL_AFTER_MS;
+    const active = await this.ask(pid, cancel).catch(() => false);
+    const patienceMs = active === false ? ASK_AFTER_MS : ours ? UNKNOWN_AFTER_MS : Number.POSITIVE_INFINITY;
+    if (active || connection.unansweredMs(performance.now()) < patienceMs) return;
     connection.destroy();
     this.forgetIdle();
   }
