@@ -110,6 +110,27 @@ const hostReach = [
     'Function.prototype.toString.call(log).includes("hostLog(")',
     harmless,
   ],
+
+  [
+    'our functions show no source',
+    '/argument|cross|own\\(/.test([context.query, log, setResult, RetryLater, console.warn].map(String).join())',
+    value(false),
+  ],
+  [
+    'our functions do, once WeakSet is overwritten',
+    'WeakSet.prototype.has = () => true; /argument|cross|own\\(/.test(String(context.query))',
+    value(false),
+  ],
+  [
+    'our machinery has no name in the guest',
+    'typeof hostCall + typeof install + typeof start + typeof finish',
+    value('undefined'.repeat(4)),
+  ],
+  [
+    'methods of a replaced prototype of context',
+    'Object.setPrototypeOf(context, new Proxy({}, { get: (t, k) => k })); context.nothing',
+    value('nothing'),
+  ],
 ];
 
 /** Change what other runs see. */
@@ -194,6 +215,34 @@ const pollution = [
   ],
   ['limits are not writable', 'try { context.limits.queries = 1e9 } catch (e) {}\ncontext.limits.queries', value(100)],
   ['own methods on rows', 'const r = context.query({})[0]; r.__proto__.polluted = 1; 1', value(1)],
+
+  [
+    'String.prototype.indexOf that hangs',
+    'String.prototype.indexOf = String.prototype.slice = () => { for (;;); }; try { context.stock.fail() } catch (e) { e.code }',
+    value('OUT_OF_STOCK'),
+  ],
+  [
+    'getter "value" on Object.prototype',
+    'Object.defineProperty(Object.prototype, "value", { get() { return "hacked" }, set() {} }); context.query({}).length',
+    harmless,
+  ],
+  [
+    'getter "retryAfterMs" on Object.prototype',
+    'Object.defineProperty(Object.prototype, "retryAfterMs", { get() { return 5 } }); throw new Error("x")',
+    ['exception'],
+  ],
+  [
+    'getter "then" on Object.prototype',
+    'Object.defineProperty(Object.prototype, "then", { get() { return undefined } }); (await context.query({})).length',
+    value(1),
+  ],
+  ['Promise replaced', 'globalThis.Promise = class {}; await 1; 2', value(2)],
+  [
+    'Promise.prototype.constructor that hangs',
+    'Object.defineProperty(Promise.prototype, "constructor", { get() { for (;;); } }); await Promise.resolve(1)',
+    [...cpu, 'ok'],
+  ],
+  ['RetryLater of its own', 'class RetryLater extends Error {} throw new RetryLater("mine")', ['exception']],
 ];
 
 /** Leave something at work after the end. */
@@ -285,6 +334,36 @@ const hogs = [
   ['normalize', '"\\u0301".repeat(2e6).normalize("NFD").length', [...cpu, ...memory, 'ok']],
   ['busy waiting for the clock', 'const t = Date.now(); while (Date.now() < t + 60000);', cpu],
   ['logging without an end', 'for (;;) log("x")', cpu],
+
+  ['sort of a huge length', '[].sort.call({ length: 2 ** 53 - 1 }, () => 0)', [...cpu, ...failed]],
+  ['BigInt squared for ever', 'let b = 3n; for (;;) b = b * b', [...cpu, ...failed]],
+  [
+    'number of 10 million digits',
+    'parseFloat("1".repeat(1e7)) + Number("0x" + "f".repeat(1e7))',
+    [...cpu, ...failed, 'ok'],
+  ],
+  ['value with 4 billion holes', 'const a = []; a.length = 4294967295; a', [...cpu, ...failed, 'exceededOutput']],
+  [
+    'value that says it is long',
+    'new Proxy([], { get: (t, k) => (k === "length" ? 1e9 : "x") })',
+    [...cpu, ...failed, 'exceededOutput'],
+  ],
+  ['argument with 10 million holes', 'const a = []; a.length = 1e7; context.stock.take(a)', [...cpu, ...failed]],
+  [
+    'getter of a stack',
+    'const e = new Error("x"); Object.defineProperty(e, "stack", { get() { for (;;); } }); throw e',
+    [...cpu, 'exception'],
+  ],
+  ['option of RetryLater', 'throw new RetryLater("x", { get afterMs() { for (;;); } })', cpu],
+  ['await for ever', 'while (true) await null', cpu],
+  ['labels and finally', 'label: for (;;) { try { continue label } finally { continue label } }', cpu],
+  ['decodeURIComponent of 18 MB', 'decodeURIComponent("%E4%B8%AD".repeat(2e6)).length', [...cpu, ...memory, 'ok']],
+  [
+    'repetitions of a regular expression',
+    'new RegExp("a{1,65535}".repeat(100)).test("a".repeat(1e5))',
+    [...cpu, ...failed, 'ok'],
+  ],
+  ['limits read for ever', 'for (;;) context.limits.cpuMs', cpu],
 ];
 
 /** Hold more than the limit. */
@@ -335,6 +414,20 @@ const hoarders = [
   ],
   ['symbols', 'for (let i = 0; ; i++) Symbol.for("s" + i)', memory],
   ['500,000 row arguments', 'context.stock.take(Array.from({ length: 500000 }, (_, i) => ({ i }))); 1', harmless],
+
+  ['proxies', 'const a = []; for (;;) a.push(new Proxy({}, {}))', memory],
+  ['generators', 'const a = []; for (;;) a.push((function* () { yield 1 })())', memory],
+  ['classes', 'const a = []; for (;;) a.push(class { #x = 1; static y = new Array(1000).fill(0) })', memory],
+  ['errors', 'const a = []; for (;;) a.push(new Error("x"))', memory],
+  ['regular expression matches', 'const a = []; for (;;) a.push(/a/.exec("xxxxa" + a.length))', memory],
+  ['big numbers', 'const a = []; for (;;) a.push(10n ** 1000n)', memory],
+  [
+    'async functions that wait',
+    'const a = []; for (;;) a.push((async () => { await new Promise(() => {}); return a })())',
+    memory,
+  ],
+  ['spread of a long string', '[..."a".repeat(1e7)].length', [...memory, 'ok']],
+  ['replaceAll that grows', '"a".repeat(1e6).replaceAll("a", "bcd".repeat(100)).length', [...memory, 'ok']],
 ];
 
 /** Break what crosses: values, errors, arguments, logs. */
@@ -385,11 +478,7 @@ const traps = [
   ['thrown null-prototype object', 'throw Object.create(null)', ['exception']],
   ['thrown function', 'throw () => 1', ['exception']],
   ['thrown undefined', 'throw undefined', ['exception']],
-  [
-    'forged memory error',
-    'const e = new Error("out of memory"); e.name = "InternalError"; throw e',
-    ['exception', 'exceededMemory', 'exceededCpu'],
-  ],
+  ['forged memory error', 'const e = new Error("out of memory"); e.name = "InternalError"; throw e', ['exception']],
   ['argument with a getter', 'context.stock.take({ get a() { return 1 } })', harmless],
   ['argument with a throwing getter', 'context.stock.take({ get a() { throw new Error("x") } })', ['exception']],
   ['cyclic argument', 'const a = []; a.push(a); context.stock.take(a)', ['exception']],
@@ -411,6 +500,31 @@ const traps = [
   ['log of a hostile object', 'log({ toJSON() { throw 1 }, toString() { throw 2 } }); 1', value(1)],
   ['log of 10 MB', 'log("x".repeat(1e7)); 1', harmless],
   ['log of control characters', 'log("\\u001b[2J\\0\\r\\n"); 1', value(1)],
+
+  ['value nested 5,000 deep', 'let a = []; for (let i = 0; i < 5000; i++) a = [a]; a', [...failed, 'exceededOutput']],
+  ['argument nested 5,000 deep', 'let a = []; for (let i = 0; i < 5000; i++) a = [a]; context.stock.take(a)', failed],
+  ['value with a getter named then', '({ a: 1, get then() { throw new Error("x") } })', ['exception']],
+  ['set value with a getter named then', 'setResult({ get then() { return 1 } })', value({ then: 1 })],
+  [
+    'error whose every property throws',
+    'throw new (class extends Error { get name() { throw 1 } get message() { throw 2 } get stack() { throw 3 } })()',
+    ['exception'],
+  ],
+  ['toJSON that goes round', 'const o = { toJSON: () => ({ toJSON: () => o, a: 1 }) }; o', harmless],
+  ['lone surrogates in an argument', 'context.stock.take("\\ud800", { "\\udfff": 1 }); 1', value(1)],
+  [
+    'own __proto__ in an argument',
+    'context.stock.take(Object.defineProperty({}, "__proto__", { value: { polluted: 1 }, enumerable: true })); 1',
+    value(1),
+  ],
+  [
+    'arguments that are no JSON',
+    'context.query(Symbol("x")); context.query(() => 1); context.query(10n); context.stock.take(NaN, undefined); 1',
+    value(1),
+  ],
+  ['thrown bigint and symbol', 'try { throw Symbol("s") } catch (e) {} throw 10n', ['exception']],
+  ['error thrown as a want of memory', 'throw new InternalError("out of memory")', ['exception']],
+  ['setResult of itself', 'setResult(setResult); 5', { value: undefined }],
 ];
 
 /** Break the parser or the compiler. */
@@ -486,6 +600,19 @@ const bridgeAbuse = [
   ['a reply of 4 MB', 'context.stock.large().length', [...harmless], {}],
   ['a reply that is no JSON', 'context.stock.odd()', ['exception']],
   ['a call that never returns', 'context.stock.hang()', ['exceededWall'], { limits: { wallMs: 200 } }],
+
+  [
+    '100,000 queries in promises',
+    'for (let i = 0; i < 1e5; i++) Promise.resolve().then(() => context.query({}))',
+    ['exceededCalls', 'exceededCpu'],
+  ],
+  [
+    'a call at the end of the stack',
+    '(function f() { try { return f() } catch (e) { return context.stock.take(1) } })()',
+    harmless,
+  ],
+  ['a race with a call', '(await Promise.race([new Promise(() => {}), context.query({})])).length', value(1)],
+  ['calls after methods were deleted', 'delete context.query; typeof context.query', value('undefined')],
 ];
 
 /** Look at the environment. */
