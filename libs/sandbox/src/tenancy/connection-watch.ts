@@ -6,7 +6,7 @@ const LOOK_EVERY_MS = 5_000;
 const ASK_AFTER_MS = 10_000;
 /** Milliseconds that the server has to answer that. */
 const ANSWER_WITHIN_MS = 2_000;
-/** Milliseconds without an answer that are too many for ours where the server does not know the connection: a pooler is in between. */
+/** Milliseconds without an answer that are too many for a statement of ours of which the server knows nothing. */
 const UNKNOWN_AFTER_MS = 30_000;
 /** Milliseconds after which a statement is cancelled: the longest that a run may take, by default. */
 const CANCEL_AFTER_MS = 300_000;
@@ -23,13 +23,26 @@ export interface WatchedConnection {
   destroy(): void;
 }
 
-const ASK = `select state = 'active' as active, $2 and state = 'active' and pg_cancel_backend(pid) as cancelled
-from pg_stat_activity where pid = $1`;
+/** A process that waits for a statement, or is no more, has not got ours. Behind a pooler our numbers are not the server's. */
+const ASK = `select case when a.state like 'idle%' or (a.pid is null and pg_backend_pid() = $3) then 'gone'
+  when a.state = 'active' then 'at work' else 'unknown' end as verdict,
+  $2 and a.state = 'active' and pg_cancel_backend(a.pid) as cancelled
+from (select) as one left join pg_stat_activity a on a.pid = $1`;
+
+/** What the server says of a statement without an answer; `silent`: it says nothing itself. */
+type Verdict = 'at work' | 'gone' | 'unknown' | 'silent';
+
+/** Milliseconds without an answer that are enough for each verdict. */
+function patienceMs(verdict: Verdict, ours: boolean): number {
+  if (verdict === 'gone' || (verdict === 'silent' && ours)) return ASK_AFTER_MS;
+  return verdict === 'unknown' && ours ? UNKNOWN_AFTER_MS : Number.POSITIVE_INFINITY;
+}
 
 /**
  * Finds connections whose other end is gone without a word: a firewall that forgot them, a host that lost its power, a
  * link that swallows what it is given. TCP notices that after minutes or never, and until then whoever waits for an
- * answer waits. A statement that is really at work is left alone; one of ours for five minutes.
+ * answer waits. A statement that is at work is left alone, one of ours for five minutes. The host's are only ended where
+ * the server says that it has none.
  */
 export class ConnectionWatch {
   private timer: NodeJS.Timeout | undefined;
@@ -62,25 +75,29 @@ export class ConnectionWatch {
     // the pool gives up a connection that cannot be made
     if (pid === undefined) return;
     const cancel = ours && connection.unansweredMs(performance.now()) > CANCEL_AFTER_MS;
-    const active = await this.ask(pid, cancel).catch(() => false);
-    const patienceMs = active === false ? ASK_AFTER_MS : ours ? UNKNOWN_AFTER_MS : Number.POSITIVE_INFINITY;
-    if (active || connection.unansweredMs(performance.now()) < patienceMs) return;
+    const verdict = await this.ask(pid, cancel).catch((error: { severity?: string }) =>
+      error.severity === undefined ? 'silent' : 'unknown',
+    );
+    if (connection.unansweredMs(performance.now()) < patienceMs(verdict, ours)) return;
     connection.destroy();
     this.forgetIdle();
   }
 
-  /** Whether the server is at work on it; `undefined` where it does not know it. Rejects where it does not answer. */
-  private async ask(pid: number, cancel: boolean): Promise<boolean | undefined> {
+  private async ask(pid: number, cancel: boolean): Promise<Verdict> {
     const limits = { connectionTimeoutMillis: ANSWER_WITHIN_MS, query_timeout: ANSWER_WITHIN_MS };
     const options = this.pool.options as PoolConfig;
     // which pg-pool hides from those who copy or print its options
     const { password } = options;
-    const client = new pg.Client({ ...options, ...(password === undefined ? {} : { password }), ...limits });
+    const client: pg.Client & { processID?: number } = new pg.Client({
+      ...options,
+      ...(password === undefined ? {} : { password }),
+      ...limits,
+    });
     client.on('error', () => undefined);
     try {
       await client.connect();
-      const { rows } = await client.query<{ active: boolean }>(ASK, [pid, cancel]);
-      return rows[0]?.active;
+      const { rows } = await client.query<{ verdict: Verdict }>(ASK, [pid, cancel, client.processID]);
+      return rows[0]?.verdict ?? 'unknown';
     } finally {
       // a link that swallows answers swallows the goodbye as well
       void client.end().catch(() => undefined);
