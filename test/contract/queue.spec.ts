@@ -30,6 +30,7 @@ const ring = (change: (ring: TenantRing) => Partial<TenantRing>): Wrap =>
     return {
       ring: {
         signal: (ids) => real.signal(ids),
+        putBack: (ids) => real.putBack(ids),
         signalAt: (id, at) => real.signalAt(id, at),
         take: (count, waitMs, signal) => real.take(count, waitMs, signal),
         ...change(real),
@@ -43,6 +44,11 @@ describe('the contract of the queue', () => {
       'forgets the order of the line',
       ring((real) => ({ take: async (...args) => (await real.take(...args)).reverse() })),
       'tenants leave the line in the order in which they were signalled, and a waiting one keeps its place',
+    ],
+    [
+      'puts tenants back at the end of the line',
+      ring((real) => ({ putBack: (ids) => real.signal(ids) })),
+      'tenants that are put back come first, in their order, also where they were signalled again',
     ],
     [
       'drops every other signal',

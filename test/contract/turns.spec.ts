@@ -109,6 +109,15 @@ describe('the contract of the turns', () => {
       'tenants are served round robin: a flood delays another tenant by a turn, not by its length',
     ],
     [
+      'send tenants to the end of the line when slots are short',
+      (backend, options, events) => {
+        const { ring } = backend;
+        const putBack = (tenantIds: readonly string[]): Promise<void> => ring.signal(tenantIds);
+        return new QueueTurns(replaced(backend, { ring: replaced(ring, { putBack }) }), options, events);
+      },
+      'tenants that wait are begun in the order of the line, also while one with many jobs has slots',
+    ],
+    [
       'put a retry behind the tenant’s other jobs',
       onChangedTenants((tenant) => ({
         retryJob: (id: string, _front: boolean, token: string) => tenant.retryJob(id, false, token),

@@ -50,6 +50,8 @@ export interface QueueBackend {
 export interface TenantRing {
   /** Puts tenants at the end of the line; one that already waits keeps its place. */
   signal(tenantIds: readonly string[]): Promise<void>;
+  /** Puts tenants that were taken and cannot be served yet at the front of the line, in this order. */
+  putBack(tenantIds: readonly string[]): Promise<void>;
   /** Puts a tenant in the line at `atMs` (milliseconds since the epoch); an earlier time already set stays. */
   signalAt(tenantId: string, atMs: number): Promise<void>;
   /**

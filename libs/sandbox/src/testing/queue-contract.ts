@@ -54,6 +54,23 @@ const LINE: ContractRule<QueueBackendFixture>[] = [
     },
   },
   {
+    title: 'tenants that are put back come first, in their order, also where they were signalled again',
+    async run({ open }) {
+      const [backend, other] = [await open(), await open()];
+      await backend.ring.signal(['c', 'a', 'b', 'd']);
+      assert.deepEqual(await backend.ring.take(3, 0), ['c', 'a', 'b']);
+      await other.ring.signal(['e', 'b']);
+      await backend.ring.putBack(['a', 'b']);
+      assert.deepEqual(await other.ring.take(1, 0), ['a']);
+      await other.ring.putBack(['a']);
+      assert.deepEqual(await backend.ring.take(10, 0), ['a', 'b', 'd', 'e']);
+      const taking = other.ring.take(1, 5_000);
+      await pause(50);
+      await backend.ring.putBack(['d']);
+      assert.deepEqual(await taking, ['d']);
+    },
+  },
+  {
     title: 'a tenant is taken by one process only',
     async run({ open }) {
       const [a, b] = [await open(), await open()];

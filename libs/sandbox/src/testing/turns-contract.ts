@@ -210,6 +210,26 @@ const ORDER: ContractRule<TurnsFixture>[] = [
     },
   },
   {
+    title: 'tenants that wait are begun in the order of the line, also while one with many jobs has slots',
+    async run({ open, turns }) {
+      const backend = await open();
+      await backend.add('flood', jobs(200));
+      const waiting = Array.from({ length: 40 }, (_, n) => `t${n}`);
+      const begun: string[] = [];
+      const options = { concurrency: 4, quantumJobs: 1, tenantConcurrency: () => 4, tenants: async () => [] };
+      let flooded = 0;
+      turns(backend, options).start(async (delivery) => {
+        if (delivery.tenantId !== 'flood') begun.push(delivery.tenantId);
+        else if ((flooded += 1) === 20) for (const id of waiting) await backend.add(id, [testJob(`${id}-1`)]);
+        await pause(2);
+        await delivery.complete();
+      });
+      assert.ok(await eventually(() => begun.length === waiting.length), `${begun.length} of ${waiting.length} begun`);
+      const late = begun.map((id, place) => place - waiting.indexOf(id));
+      assert.ok(Math.max(...late) <= options.concurrency, `begun in the order ${begun.join(' ')}`);
+    },
+  },
+  {
     title: 'a retry comes after its delay, one attempt on, and holds the whole tenant where jobs run one at a time',
     async run({ open, turns }) {
       const backend = await open();

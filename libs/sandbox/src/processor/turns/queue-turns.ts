@@ -73,6 +73,11 @@ export class QueueTurns implements Turns {
   private readonly stopping = new AbortController();
   private readonly process = randomUUID();
   private tokens = 0;
+  /**
+   * Tenants put into the line since the last look although this process has jobs of theirs in hand. That many more are
+   * taken than there are slots free: else a tenant with a single job waits behind them, four to a round trip.
+   */
+  private inLine = 0;
   private handler: DeliveryHandler | undefined;
   private loop: Promise<void> | undefined;
   private stopped: Promise<void> | undefined;
@@ -136,14 +141,25 @@ export class QueueTurns implements Turns {
       await this.slots.available();
       if (signal.aborted) return;
       const tenantIds = await this.take(signal);
-      for (const tenantId of tenantIds) this.work.add(this.turn(tenantId));
+      this.beginTurns(tenantIds);
     }
+  }
+
+  /** First those that have nothing in hand here, back to the front where the slots do not do for them; then the others. */
+  private beginTurns(tenantIds: readonly string[]): void {
+    const fresh = tenantIds.filter((tenantId) => !this.inHand.has(tenantId));
+    const others = tenantIds.filter((tenantId) => this.inHand.has(tenantId));
+    const tooMany = fresh.splice(this.slots.free);
+    for (const tenantId of [...fresh, ...others]) this.work.add(this.turn(tenantId));
+    if (tooMany.length > 0) this.work.add(this.queue.ring.putBack(tooMany));
   }
 
   /** Tenants from the ring; none, after a while, as long as the queue cannot even be started. */
   private async take(signal: AbortSignal): Promise<readonly string[]> {
+    const count = Math.min(TAKE, this.slots.free + this.inLine);
+    this.inLine = 0;
     try {
-      return await this.queue.ring.take(Math.min(TAKE, this.slots.free), WAIT_MS, signal);
+      return await this.queue.ring.take(count, WAIT_MS, signal);
     } catch (error) {
       this.fault(error);
       await sleep(WAIT_MS, undefined, { signal }).catch(() => {});
@@ -292,7 +308,7 @@ export class QueueTurns implements Turns {
       backend,
       sequential: this.limits.concurrency(tenantId) === 1,
       goesOn: (busyMs) => this.goesOn(chain, busyMs),
-      signal: () => this.signals.add(tenantId),
+      signal: () => this.toTheEnd(tenantId, 1),
       signalAt: (atMs) => this.queue.ring.signalAt(tenantId, atMs),
       hold: (delayMs) => this.limits.hold(tenantId, delayMs),
       lost: (jobId) => this.events?.emit('lease.lost', { tenantId, actionId: jobId }),
@@ -353,10 +369,16 @@ export class QueueTurns implements Turns {
     const hand = this.handOf(tenantId);
     hand.count -= 1;
     // Signalled after this slot had looked for the last time: nobody else will.
-    if (hand.signalled) this.signals.add(tenantId);
+    if (hand.signalled) this.toTheEnd(tenantId, 0);
     hand.signalled = false;
     this.forgetIfIdle(tenantId);
     this.slots.give();
+  }
+
+  /** Puts a tenant at the end of the line, of which this process has `own` jobs in hand that are ending. */
+  private toTheEnd(tenantId: string, own: number): void {
+    this.signals.add(tenantId);
+    if ((this.inHand.get(tenantId)?.count ?? 0) > own) this.inLine += 1;
   }
 
   private forgetIfIdle(tenantId: string): void {

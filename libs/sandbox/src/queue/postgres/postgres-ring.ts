@@ -31,6 +31,12 @@ export class PostgresRing implements TenantRing {
     await this.connection.pool.query(text, [[...new Set(tenantIds)], this.channel]);
   }
 
+  async putBack(tenantIds: readonly string[]): Promise<void> {
+    if (tenantIds.length === 0) return;
+    const text = 'select sandbox_ring_put_back($1::text[], $2)';
+    await this.connection.pool.query(text, [tenantIds, this.channel]);
+  }
+
   async signalAt(tenantId: string, atMs: number): Promise<void> {
     const text = 'select sandbox_ring_signal_at($1, $2::bigint, $3)';
     await this.connection.pool.query(text, [tenantId, Math.ceil(atMs), this.channel]);

@@ -46,6 +46,16 @@ begin
   if found then perform pg_notify(p_channel, ''); end if;
 end $$;
 
+create or replace function sandbox_ring_put_back(p_tenants text[], p_channel text) returns void
+language plpgsql set search_path from current as $$
+declare v_before bigint := coalesce((select min(place) from sandbox_ring_ready), 0) - cardinality(p_tenants) - 1;
+begin
+  insert into sandbox_ring_ready as ready (tenant_id, place, checking)
+  select tenant_id, v_before + n, false from unnest(p_tenants) with ordinality as u (tenant_id, n) order by tenant_id
+  on conflict (tenant_id) do update set place = excluded.place, checking = false where ready.place > excluded.place;
+  perform pg_notify(p_channel, '');
+end $$;
+
 create or replace function sandbox_ring_signal_at(p_tenant text, p_at bigint, p_channel text) returns void
 language plpgsql set search_path from current as $$
 begin

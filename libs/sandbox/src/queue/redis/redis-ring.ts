@@ -39,6 +39,10 @@ export class RedisRing implements TenantRing {
     await this.commands.sandboxSignal(this.keys.ready, this.keys.seq, ...tenantIds);
   }
 
+  async putBack(tenantIds: readonly string[]): Promise<void> {
+    if (tenantIds.length > 0) await this.commands.sandboxPutBack(this.keys.ready, ...tenantIds);
+  }
+
   async signalAt(tenantId: string, atMs: number): Promise<void> {
     await this.commands.sandboxSignalAt(this.keys.delayed, this.keys.ready, tenantId, Math.ceil(atMs));
   }

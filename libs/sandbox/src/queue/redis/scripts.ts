@@ -15,6 +15,12 @@ for i = 1, #ARGV do
 end
 `;
 
+/** KEYS ready; ARGV tenants. Before the first, also those that were signalled again meanwhile. */
+const PUT_BACK = `
+local first = math.floor(tonumber(redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or 0) / 2)
+for i = 1, #ARGV do redis.call('ZADD', KEYS[1], 'LT', (first - #ARGV + i - 1) * 2, ARGV[i]) end
+`;
+
 /** KEYS delayed ready; ARGV tenant at. Wakes a blocked taker when this is the earliest time. */
 const SIGNAL_AT = `
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
@@ -76,6 +82,7 @@ return answer
 /** The library's own commands, as ioredis shows them once defined. */
 export interface SandboxCommands {
   sandboxSignal(ready: string, seq: string, ...tenantIds: string[]): Promise<null>;
+  sandboxPutBack(ready: string, ...tenantIds: string[]): Promise<null>;
   sandboxSignalAt(delayed: string, ready: string, tenantId: string, at: number): Promise<null>;
   sandboxTake(
     ready: string,
@@ -97,6 +104,7 @@ export type SandboxRedis = Redis & SandboxCommands;
 /** Defines the library's commands on a connection. */
 export function withSandboxCommands(redis: Redis): SandboxRedis {
   redis.defineCommand('sandboxSignal', { numberOfKeys: 2, lua: SIGNAL });
+  redis.defineCommand('sandboxPutBack', { numberOfKeys: 1, lua: PUT_BACK });
   redis.defineCommand('sandboxSignalAt', { numberOfKeys: 2, lua: SIGNAL_AT });
   redis.defineCommand('sandboxTake', { numberOfKeys: 4, lua: TAKE });
   redis.defineCommand('sandboxAnnounce', { numberOfKeys: 3, lua: ANNOUNCE });
