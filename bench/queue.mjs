@@ -1,7 +1,8 @@
 // The turns beside BullMQ's own Worker: what fairness and ten thousand tenants cost.
 // Every measurement runs in processes of its own (the jobs are added by one, served by another) on a Redis of its own;
 // ours and the rival take turns within a round, and the median of the rounds is reported. Jobs do nothing, so the
-// figures bound the queue alone. `node bench/queue.mjs <role> <json>` is one such process.
+// figures bound the queue alone. docs/adr/0008 says what the profile showed, and the floor with two jobs a tenant.
+// `node bench/queue.mjs <role> <json>` is one such process.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

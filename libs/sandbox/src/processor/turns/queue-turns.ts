@@ -52,7 +52,8 @@ interface Chain {
  * ```
  * ring ─take─► turn ─claim─► chain: job ─complete + fetch next─► job ─ ... ─► empty, or others wait: back to the ring
  * ```
- * - The loop takes as many tenants from the ring as there are free slots, and gives each a turn.
+ * - The loop takes as many tenants from the ring as there are free slots, and those it has put there itself, and gives each
+ *   a turn. One that has nothing in hand and finds no slot goes back to the front.
  * - A turn claims one job, then two, then four, while they come, up to the tenant's limit: so a tenant with one job costs
  *   one fetch, and one with many gets its slots fast. A turn that ran out of slots puts its tenant at the end of the line.
  * - A chain goes on as long as slots are free; when all are taken it gives way after its quantum.
