@@ -174,6 +174,12 @@ class Machine {
     if (length > 32) this.charge(length);
   }
 
+  /** A string that grows by a part: only the part is charged, as the host shares the rest. */
+  chargePart(length: number, part: number): void {
+    if (length > this.maxString) throw new Abort('exceededMemory');
+    this.charge(32 + part);
+  }
+
   enter(code: FrameCode): void {
     if (++this.depth > MAX_DEPTH) this.overflow();
     if (--this.fuel < 0) this.refuel();

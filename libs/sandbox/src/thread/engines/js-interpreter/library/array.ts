@@ -88,7 +88,7 @@ function joinElements(object: Obj, length: number, between: string, text: (value
     const value = at(object, index);
     const part = value === undefined || value === null ? '' : text(value);
     size += part.length + between.length;
-    machine.chargeString(size);
+    machine.chargePart(size, part.length + between.length);
     parts.push(part);
   }
   return parts.join(between);

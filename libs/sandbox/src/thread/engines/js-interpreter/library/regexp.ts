@@ -250,7 +250,7 @@ function replace(regexp: Obj, text: string, replacement: Value): string {
         : expandReplacement(template, text, position, captures, groups);
     if (position < from) continue;
     done += text.slice(from, position) + piece;
-    machine.chargeString(done.length);
+    machine.chargePart(done.length, piece.length);
     from = position + captures[0]!.length;
   }
   return ownText(done + text.slice(from), text);

@@ -234,7 +234,7 @@ function replaceText(text: string, search: string, replacement: Value, all: bool
         ? toText(replacement.call(undefined, [search, at, text]))
         : expandReplacement(template!, text, at, [search], undefined);
     result += text.slice(from, at) + piece;
-    machine.chargeString(result.length);
+    machine.chargePart(result.length, piece.length);
     from = at + search.length;
   }
   return ownText(result + text.slice(from), text);
