@@ -89,6 +89,11 @@ const broken: Record<string, (run: ScriptRun, real: ScriptRunner) => Promise<Run
   },
 };
 
+it('refuses an option of a runner that does not exist', async () => {
+  const refusal = { code: 'SANDBOX_INVALID_RUN', message: expect.stringContaining('there are engine, threads') };
+  await expect(createScriptRunner({ thread: 1 } as never)).rejects.toMatchObject(refusal);
+});
+
 describe('the engine contract', () => {
   let started: Awaited<ReturnType<typeof startSubject>>;
   let real: ScriptRunner;

@@ -54,6 +54,7 @@ describe('databasePerTenant', () => {
     refuse({ tenants: 'acme', dataSource: optionsOf });
     refuse({ tenants: [], dataSource: {} });
     refuse({ tenants: [], dataSource: optionsOf, idleMs: -1 });
+    refuse({ tenants: [], dataSource: optionsOf, idle: 5 });
     expect(() => databasePerTenant({ tenants: ['a b'], dataSource: optionsOf })).toThrow(/Invalid tenant id "a b"/);
   });
 
@@ -63,6 +64,25 @@ describe('databasePerTenant', () => {
       dataSource: () => ({ type: 'better-sqlite3', database: ':memory:' }) as never,
     });
     await expect(tenancy.lease('acme')).rejects.toMatchObject({ code: 'SANDBOX_UNSUPPORTED_DRIVER' });
+  });
+
+  it('refuses a URL that is none, as of a variable that is not set, and keeps what may be a password to itself', async () => {
+    const opening = (url: string) =>
+      databasePerTenant({ tenants: ['acme'], dataSource: () => ({ type: 'postgres', url }) }).lease('acme');
+    const code = 'SANDBOX_INVALID_TENANCY_OPTION';
+    const message = expect.stringContaining('dataSource("acme").url" cannot be "undefined_acme"');
+    await expect(opening('undefined_acme')).rejects.toMatchObject({ code, message });
+    const masked = expect.stringContaining('"***@host/db"');
+    await expect(opening('mysql://user:secret@host/db')).rejects.toMatchObject({ code, message: masked });
+  });
+
+  it.each(['tenants', 'dataSource'])("says that it was the host's function %s which threw", async (option) => {
+    const cause = new Error('the vault is sealed');
+    const fail = () => Promise.reject(cause);
+    const options = { tenants: ['acme'], dataSource: optionsOf, [option]: fail };
+    const code = 'SANDBOX_TENANCY_FUNCTION';
+    const message = expect.stringContaining(`function "${option}" threw: the vault is sealed`);
+    await expect(databasePerTenant(options).lease('acme')).rejects.toMatchObject({ code, message, cause });
   });
 
   it('closes the database that was idle for longest when more than maxIdle are', async () => {

@@ -113,6 +113,7 @@ describe('resolveOptions', () => {
     [{ queue: { connection: 'redis://host' } }, /^queue\.connection: expected \{ url: .* got "redis:\/\/host"$/],
     [{ queue: { connection: 'redis://:secret@host' } }, /got "redis:\/\/\*\*\*@host"$/],
     [{ queue: { connection: { url: 'localhost' } } }, /^queue\.connection\.url: expected a URL/],
+    [{ queue: { connection: { url: undefined } } }, /^queue\.connection\.url: .* got undefined: is the environment/],
     [{ queues: {} }, /^queues: there is no such option; did you mean "queue"\?/],
     [{ relay: { intervalMs: 0 } }, 'relay.intervalMs: expected a positive number of milliseconds, got 0'],
     [{ email: { from: 'a@b.c\r\nbcc: x@y.z' } }, /^email\.from: expected a sender/],

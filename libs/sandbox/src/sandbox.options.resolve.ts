@@ -136,8 +136,7 @@ function resolveQueue(node: OptionNode): QueueOptions {
     return { backend, connection: connection.value as string, prefix };
   }
   if (connection.value !== undefined) objectAt(connection, true, '{ url: "redis://..." } or ioredis options');
-  const url = (connection.value as { url?: unknown } | undefined)?.url;
-  if (url !== undefined) checkRedisUrl({ path: 'queue.connection.url', value: url });
+  checkRedisUrl(connection.value as Readonly<Record<string, unknown>> | undefined);
   const pattern = /^[\w.:-]{1,64}$/;
   const prefix = textAt(at('prefix'), 'sandbox', {
     pattern,
@@ -150,8 +149,17 @@ function resolveQueue(node: OptionNode): QueueOptions {
   };
 }
 
-function checkRedisUrl(node: OptionNode): void {
-  textAt(node, '', { pattern: /^rediss?:\/\/./, expected: 'a URL like "redis://host:6379"' });
+/** A `url` that came from a variable that is not set would have ioredis connect to localhost, in silence. */
+function checkRedisUrl(connection: Readonly<Record<string, unknown>> = {}): void {
+  if (!Object.hasOwn(connection, 'url')) return;
+  const { url, host, path } = connection;
+  if (url === undefined && (host !== undefined || path !== undefined)) return;
+  const expected = 'a URL like "redis://host:6379"';
+  if (url === undefined) {
+    const problem = `expected ${expected}, got undefined: is the environment variable set that it comes from?`;
+    throw new InvalidOptionError('queue.connection.url', problem, url);
+  }
+  textAt({ path: 'queue.connection.url', value: url }, '', { pattern: /^rediss?:\/\/./, expected });
 }
 
 function resolveRelay(node: OptionNode): SandboxOptions['relay'] {

@@ -34,7 +34,7 @@ export class InvalidExecuteError extends ScriptFacingError {
   }
 }
 
-/** An entity that does not exist, or that scripts may not use that way. The two look the same on purpose. */
+/** An entity that does not exist, or that no `@ScriptAccess` opens that way. The two look the same on purpose. */
 export class UnknownEntityError extends ScriptFacingError {
   readonly code = 'SANDBOX_UNKNOWN_ENTITY';
   constructor(name: unknown, right: 'read' | 'write', near: readonly string[]) {
@@ -45,7 +45,7 @@ export class UnknownEntityError extends ScriptFacingError {
   }
 }
 
-/** A field or relation that does not exist, or that scripts may not use that way. The two look the same on purpose. */
+/** A field or relation that does not exist, or that no `@ScriptAccess` opens that way. The two look the same on purpose. */
 export class UnknownFieldError extends ScriptFacingError {
   readonly code = 'SANDBOX_UNKNOWN_FIELD';
   constructor(entity: string, name: string, right: 'read' | 'write', near: readonly string[]) {

@@ -32,7 +32,20 @@ export class TenancyClosedError extends SandboxError {
   }
 }
 
-/** An option of `databasePerTenant` makes no sense; thrown where it is called. */
+/** The function `tenants` or `dataSource` of `databasePerTenant` threw. `cause` is what it threw. */
+export class TenancyFunctionError extends SandboxError {
+  readonly code = 'SANDBOX_TENANCY_FUNCTION';
+  constructor(option: string, cause: unknown) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    super(
+      `databasePerTenant: your function "${option}" threw: ${said}. Mend it; it is called again when it is needed.`,
+      { option },
+      cause,
+    );
+  }
+}
+
+/** An option of `databasePerTenant` makes no sense; thrown where it is called, or where `dataSource` was asked. */
 export class InvalidTenancyOptionError extends SandboxError {
   readonly code = 'SANDBOX_INVALID_TENANCY_OPTION';
   constructor(option: string, value: unknown, remedy: string) {

@@ -32,6 +32,6 @@ export function createQueueBackend(options: QueueOptions | undefined, host?: Hos
   }
   const connection = (options?.connection ?? host?.connection) as RedisConnectionOption | undefined;
   if (!connection)
-    throw new QueueNotConfiguredError(host ? 'BullModule.forRoot() has no connection' : 'neither exists');
+    throw new QueueNotConfiguredError(host ? 'BullModule.forRoot() has no connection' : 'no option, no BullModule');
   return createRedisQueueBackend({ connection, ...prefix });
 }

@@ -1,6 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { accessOptionsOf } from './script-access.decorator.js';
+import { InvalidDecoratorError } from '../errors/decorator.errors.js';
+import { accessOptionsOf, hasAccessOptions, type ScriptAccessOptions } from './script-access.decorator.js';
 import { triggerOptionsOf, type ScriptTriggerOptions } from './script-trigger.decorator.js';
 
 /** How a column's values cross the wire (see `toWire`) and what a script may send for it (see the bridge). */
@@ -88,6 +89,7 @@ function describeEntity(metadata: EntityMetadata): EntityEntry | undefined {
   if (!trigger && !access) return undefined;
   const grants = (right: true | readonly string[] | undefined, name: string) =>
     right === true || (right?.includes(name) ?? false);
+  if (access) assertColumnsExist(metadata, access);
   const fields = metadata.columns.map((column): Field => {
     const name = fieldName(column);
     return {
@@ -107,6 +109,19 @@ function describeEntity(metadata: EntityMetadata): EntityEntry | undefined {
     fieldsByName: new Map(fields.map((field) => [field.name, field])),
     primary: fields.filter((field) => field.column.isPrimary),
   };
+}
+
+/** A name that no column has would grant nothing, in silence. One that was inherited may be a sibling's. */
+function assertColumnsExist(metadata: EntityMetadata, access: ScriptAccessOptions): void {
+  if (!hasAccessOptions(metadata.target as object)) return;
+  const names = metadata.columns.map(fieldName);
+  for (const right of ['read', 'write'] as const) {
+    const columns = access[right] ?? [];
+    const unknown = columns === true ? undefined : columns.find((name) => !names.includes(name));
+    if (unknown === undefined) continue;
+    const remedy = `there is no such column; there are ${names.join(', ')}`;
+    throw new InvalidDecoratorError(`@ScriptAccess on ${metadata.name}`, right, unknown, remedy);
+  }
 }
 
 /** `Order` -> `order`, `OrderLine` -> `orderLine`. */

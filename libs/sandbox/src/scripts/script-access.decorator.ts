@@ -34,3 +34,8 @@ export function ScriptAccess(options: ScriptAccessOptions): ClassDecorator {
 export function accessOptionsOf(target: object): ScriptAccessOptions | undefined {
   return Reflect.getMetadata(ACCESS, target) as ScriptAccessOptions | undefined;
 }
+
+/** Whether the class itself was decorated, and not only one that it extends. */
+export function hasAccessOptions(target: object): boolean {
+  return Reflect.hasOwnMetadata(ACCESS, target);
+}

@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { InvalidDecoratorError } from '../errors/decorator.errors.js';
-import { describeValue } from '../errors/sandbox-error.js';
 import { OPERATIONS, type Operation } from '../protocol/change.js';
 
 /** What `@ScriptTrigger` takes. */
@@ -46,7 +45,7 @@ function assertTriggerOptions(className: string, options: ScriptTriggerOptions):
   }
   for (const operation of options.on) {
     if (!OPERATIONS.includes(operation)) {
-      throw new InvalidDecoratorError(where, 'on', describeValue(operation), `use ${OPERATIONS.join(', ')}`);
+      throw new InvalidDecoratorError(where, 'on', operation, `use ${OPERATIONS.join(', ')}`);
     }
   }
   if (options.name !== undefined && !ENTITY_NAME.test(options.name)) {

@@ -11,6 +11,7 @@ import { guardDataSource } from './guard-pool.js';
 import { PgSqlPool } from './pg-sql-pool.js';
 import type { SqlClient, SqlPool, Tenancy, TenantLease } from './tenancy.js';
 import { assertTenantId } from './tenant-id.js';
+import { ofTheHost } from './of-the-host.js';
 import { TenantList, type Tenants } from './tenant-list.js';
 
 /** What `databasePerTenant` takes. */
@@ -63,6 +64,7 @@ class DatabasePerTenant implements Tenancy {
   private closed = false;
 
   constructor(private readonly options: DatabasePerTenantOptions) {
+    assertKnownOptions(options);
     this.list = new TenantList(options?.tenants);
     if (typeof options.dataSource !== 'function') {
       const remedy = "give a function: (tenantId) => ({ type: 'postgres', url: ... })";
@@ -141,8 +143,9 @@ class DatabasePerTenant implements Tenancy {
 
   private async optionsOf(tenantId: string): Promise<Extract<DataSourceOptions, { type: 'postgres' }>> {
     if (!(await this.list.has(tenantId))) throw new UnknownTenantError(tenantId);
-    const options = await this.options.dataSource(tenantId);
+    const options = await ofTheHost('dataSource', () => this.options.dataSource(tenantId));
     if (options?.type !== 'postgres') throw new UnsupportedDriverError(tenantId, options?.type);
+    assertUrl(tenantId, options.url);
     return options;
   }
 
@@ -210,6 +213,22 @@ function leaseOf(tenantId: string, dataSource: DataSource, sql: SqlPool, giveBac
     held = false;
   };
   return { tenantId, dataSource, sql, release, [Symbol.asyncDispose]: async () => release() };
+}
+
+const OPTIONS: readonly string[] = ['tenants', 'dataSource', 'idleMs', 'maxIdle'];
+
+function assertKnownOptions(options: object): void {
+  for (const [option, value] of Object.entries(options ?? {})) {
+    if (!OPTIONS.includes(option))
+      throw new InvalidTenancyOptionError(option, value, `there is no such option; there are ${OPTIONS.join(', ')}`);
+  }
+}
+
+/** What is no URL becomes some host's name in the driver: `undefined_acme`, where a variable is not set, asks for "base". */
+function assertUrl(tenantId: string, url: string | undefined): void {
+  if (url === undefined || /^postgres(ql)?:\/\/./.test(url)) return;
+  const remedy = 'use a URL like "postgres://user:password@host:5432/database" (is the environment variable set?)';
+  throw new InvalidTenancyOptionError(`dataSource("${tenantId}").url`, url.replace(/^.*@/, '***@'), remedy);
 }
 
 function positive(option: string, value: number): number {

@@ -1,4 +1,5 @@
 import { InvalidTenancyOptionError } from '../errors/tenant.errors.js';
+import { ofTheHost } from './of-the-host.js';
 import { assertTenantId } from './tenant-id.js';
 
 /** Who the tenants are: their ids, or a function that lists them. */
@@ -28,7 +29,7 @@ export class TenantList {
   /** All ids, as the host lists them now. */
   async all(): Promise<readonly string[]> {
     if (typeof this.tenants === 'function') {
-      this.known = new Set(await this.tenants());
+      this.known = new Set(await ofTheHost('tenants', this.tenants));
       this.readAt = performance.now();
     }
     return [...this.known];

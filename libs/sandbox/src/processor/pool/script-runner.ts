@@ -57,6 +57,7 @@ export interface ScriptRunner {
  * @throws InvalidRunError for options that cannot be.
  */
 export async function createScriptRunner(options: ScriptRunnerOptions = {}): Promise<ScriptRunner> {
+  checkOptionNames(options);
   const engine = checkEngine(options.engine ?? 'quickjs');
   const { threads, isolation } = options;
   if (threads !== undefined && !(Number.isSafeInteger(threads) && threads > 0))
@@ -133,6 +134,14 @@ function sourceError(source: string, sourceBytes: number): ScriptError | undefin
 function syntaxError(error: ScriptError, startedAt: number): RunResult {
   const wallMs = performance.now() - startedAt;
   return { outcome: 'syntaxError', logs: [], error, usage: { cpuMs: 0, wallMs, waitMs: 0, calls: 0 } };
+}
+
+const OPTIONS: readonly string[] = ['engine', 'threads', 'isolation', 'limits'];
+
+function checkOptionNames(options: object): void {
+  for (const [name, value] of Object.entries(options))
+    if (!OPTIONS.includes(name))
+      throw new InvalidRunError(name, value, `There is no such option; there are ${OPTIONS.join(', ')}.`);
 }
 
 function checkRun({ source, tenantId, language, input }: ScriptRun): void {
