@@ -1,6 +1,8 @@
 // What a review of the wire found: one case each.
+import { CallBudget } from '../../libs/sandbox/src/processor/pool/call-budget.js';
 import { createScriptRunner, type ScriptRunner } from '../../libs/sandbox/src/processor/pool/script-runner.js';
 import { parseCall, parseResult } from '../../libs/sandbox/src/processor/pool/wire.js';
+import { DEFAULT_LIMITS } from '../../libs/sandbox/src/protocol/limits.js';
 
 const callWith = (argument: string): string => `{"method":"query","args":[${argument}],"deferred":[]}`;
 
@@ -34,6 +36,13 @@ describe('what a guest sends', () => {
       peakMemoryBytes: 0,
     });
   });
+});
+
+it('counts a flush that carries nothing: a thread that was taken over could ask for ever', () => {
+  const budget = new CallBudget({ ...DEFAULT_LIMITS, calls: 2 });
+  const flush = { method: 'flush', args: [], deferred: [] };
+  expect([budget.spend(flush), budget.spend(flush)]).toEqual([undefined, undefined]);
+  expect(budget.spend(flush)).toContain('limit of 2');
 });
 
 describe('what a guest calls on js-interpreter', () => {

@@ -108,7 +108,7 @@ export class ActiveRun {
   takeResult(text: string): RunReport | undefined {
     const parsed = parseResult(text, this.request.limits.logBytes);
     if (!parsed || this.ended) {
-      if (!parsed) this.fail('internalError', { name: 'Error', message: 'The thread sent a broken result.' });
+      if (!parsed) this.fail('internalError', BROKEN_RESULT);
       return parsed?.report;
     }
     const { report } = parsed;
@@ -199,11 +199,13 @@ export class ActiveRun {
   }
 
   private succeed({ report, value, deferred, isTooDeep: deep }: ParsedResult): void {
-    const { resultBytes } = this.request.limits;
+    const { methods, limits } = this.request;
+    const { resultBytes } = limits;
     if (value.length * 3 > resultBytes && Buffer.byteLength(value) > resultBytes) {
       const message = `The script's value is larger than ${resultBytes} bytes of JSON.`;
       return this.conclude('exceededOutput', { name: 'LimitError', message }, report);
     }
+    if (!deferred.every(({ method }) => methods.includes(method))) return this.fail('internalError', BROKEN_RESULT);
     if (deep) return this.conclude('exceededOutput', tooDeep("The script's value, or what it wrote,"), report);
     this.calls += deferred.length;
     const overrun = this.budget.spendDeferred(deferred);
@@ -262,6 +264,7 @@ function unknownMethod(method: string): BridgeReply {
   return refusal('SANDBOX_UNKNOWN_METHOD', `There is no method ${JSON.stringify(method.slice(0, 80))}.`, 'TypeError');
 }
 
+const BROKEN_RESULT: RawError = { name: 'Error', message: 'The thread sent a broken result.' };
 const TOO_LARGE_CALL = refusal('SANDBOX_ARGUMENTS_TOO_LARGE', `A call takes at most ${MAX_CALL} characters of JSON.`);
 const TOO_DEEP_CALL = refusal('SANDBOX_ARGUMENTS_TOO_DEEP', tooDeep('What this call carries').message, 'RangeError');
 const BROKEN_CALL = refusal('SANDBOX_BROKEN_CALL', 'The call is not one the host understands.');
