@@ -1,5 +1,5 @@
 // docs/errors.md is made from the sources: every `SANDBOX_...` code, with the doc comment of its class.
-//   node test/rules/errors-page.mjs --write   makes the page anew (then `npm run format`)
+//   node test/rules/errors-page.mjs --write   makes the page anew
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -137,12 +137,17 @@ function page(codes) {
   ].join('\n');
 }
 
+async function formatted(text, filepath) {
+  const { format, resolveConfig } = await import('prettier');
+  return await format(text, { ...(await resolveConfig(filepath)), filepath });
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const codes = collectCodes();
   const unknown = codes.filter(({ description }) => !description);
   for (const { code, name } of unknown) console.error(`${code}: ${name || 'no class'} has no description`);
   const file = join(ROOT, 'docs', 'errors.md');
-  if (process.argv.includes('--write')) writeFileSync(file, page(codes));
+  if (process.argv.includes('--write')) writeFileSync(file, await formatted(page(codes), file));
   else process.stdout.write(readFileSync(file, 'utf8'));
   process.exit(unknown.length > 0 ? 1 : 0);
 }
