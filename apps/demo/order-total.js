@@ -1,5 +1,5 @@
-// An order was created: add it to its customer's total; tell sales when the total reaches 1,000.
-const order = context.record;
+// A new order: add it to its customer's total, and tell sales when that reaches 1,000.
+const { record: order, tenantId } = context;
 const [customer] = context.query({ entity: 'customer', where: { id: order.customerId } });
 const before = Number(customer.orderTotal);
 const after = before + Number(order.amount);
@@ -8,7 +8,7 @@ const increment = { orderTotal: order.amount };
 context.execute([{ op: 'update', entity: 'customer', id: customer.id, increment }]);
 
 if (before < 1000 && after >= 1000) {
-  const to = 'sales@' + context.tenantId + '.example';
-  context.sendEmail({ to, subject: customer.name + ' has ordered for ' + after.toFixed(2), text: customer.email });
+  const subject = `${customer.name} has ordered for ${after.toFixed(2)}`;
+  context.sendEmail({ to: `sales@${tenantId}.example`, subject, text: customer.email });
 }
 setResult(after.toFixed(2));

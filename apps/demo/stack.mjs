@@ -1,5 +1,7 @@
 // The whole system on this machine: PostgreSQL (embedded), a mail catcher, the api and one processor, as real processes.
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { startMailCatcher } from '../../test/support/mail-catcher.mjs';
 import { startPostgres } from '../../test/support/postgres.mjs';
 import { shopClient, startApi, startProcessor } from '../../test/support/shop.mjs';
@@ -17,6 +19,7 @@ export function createStack({ port, task }) {
   const processes = [];
 
   async function start() {
+    await assertFree(port);
     await task('PostgreSQL', async () => {
       services.unshift((stack.postgres = await startPostgres()));
       return `embedded, port ${stack.postgres.port}`;
@@ -42,6 +45,15 @@ export function createStack({ port, task }) {
     for (const service of services.splice(0)) await service.stop();
   }
   return { stack, start, stop };
+}
+
+/** Asked first: whoever has the port would answer in the api's place. Left out or 0: any port will do. */
+async function assertFree(port) {
+  if (!Number(port)) return;
+  const server = createServer().listen({ port, exclusive: true });
+  const [error] = await once(server, 'listening').catch((reason) => [reason]);
+  server.close();
+  if (error) throw new Error(`Port ${port} is in use. End what listens there, or choose another: PORT=3001 npm start`);
 }
 
 function environmentOf({ postgres, mail, adminToken }) {

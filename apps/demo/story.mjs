@@ -31,17 +31,17 @@ export async function tellStory({ onStop, json }) {
 }
 
 async function deploy(client) {
-  heading(1, 'acme deploys a script; globex does not');
+  heading(1, 'acme deploys a script, without a restart; globex has none');
   const source = await readFile(new URL('order-total.js', import.meta.url), 'utf8');
-  const shown = source.split('\n').filter((text) => text !== '' && !text.startsWith('//'));
-  for (const text of shown) line(dim('   │ ') + cyan(fit(text, 5)));
-  const script = await client.deploy('acme', 'order-total', { entity: 'order', on: ['create'], source });
-  line(`   PUT /sandbox/scripts/order-total: version ${script.version}, no restart`);
+  for (const text of source.split('\n').filter(Boolean)) {
+    line(dim('   │ ') + (text.startsWith('//') ? dim : cyan)(fit(text, 5)));
+  }
+  await client.deploy('acme', 'order-total', { entity: 'order', on: ['create'], source });
 }
 
 /** Creates customers and all orders but the last; resolves to what was placed, in cents, per tenant. */
 async function placeOrders(client) {
-  heading(2, `${ORDERS} orders for each tenant, over HTTP`);
+  heading(2, `${ORDERS - 1} orders for each tenant, over HTTP`);
   const progress = bars(TENANTS);
   const placed = await Promise.all(TENANTS.map((tenant) => placeOrdersOf(client, tenant, progress)));
   progress.end();
@@ -104,7 +104,9 @@ async function showWhatHappened({ client, mail }, placed) {
   const began = Math.min(...burst.map(({ createdAt }) => Date.parse(createdAt)));
   const ended = Math.max(...burst.map(({ finishedAt }) => Date.parse(finishedAt)));
   const within = seconds(ended - began);
-  line(`   ${burst.length} actions in acme, one after the other, within ${within}; none in globex`);
+  line(
+    `   ${burst.length} actions in acme, one after the other, within ${within}; none in globex, which has no script`,
+  );
   for (const tenant of TENANTS) await placeOrder(client, tenant, placed.get(tenant), ORDERS - 1);
   const actions = await finishedActions(client, ORDERS);
   await showOne(client, actions[0].id);
@@ -121,7 +123,9 @@ async function showOne(client, id) {
   const { createdAt, finishedAt, executions } = await client.admin('GET', `/sandbox/actions/${id}`, 'acme');
   const [{ startedAt, usage, value }] = executions;
   const at = (time) => `${Math.max(0, Date.parse(time) - Date.parse(createdAt))} ms`;
-  line(`   one more order, alone: script started after ${at(startedAt)}, effect committed after ${at(finishedAt)}`);
+  line(
+    `   one more order: acme's script began after ${at(startedAt)}, its effect was committed after ${at(finishedAt)}`,
+  );
   line(
     dim(`      ${usage.cpuMs.toFixed(1)} ms inside the script, ${usage.calls} calls of the bridge, result ${value}`),
   );
@@ -154,7 +158,7 @@ async function compare({ client, mail }, placed) {
 
 /** Tries out, without keeping anything, what a script may not do. */
 async function showWhatAScriptCannotDo(client) {
-  heading(5, 'And scripts that mean no good (dry runs)');
+  heading(5, 'Scripts that mean no good, tried in dry runs');
   const attempts = [
     ['an endless loop', 'while (true) {}', { cpuMs: 100 }],
     ['all the memory', 'const all = []; while (true) all.push(new Array(1e5).fill(all.length));', {}],
@@ -174,7 +178,7 @@ async function showWhatAScriptCannotDo(client) {
 
 function conclude(ok, outcome, elapsedMs) {
   const verdict = ok ? green('Every total is right.') : red('The totals do not match, or actions failed.');
-  line(`\n${verdict} ${outcome.done} done, ${outcome.failed} failed, ${seconds(elapsedMs)} in all.`);
+  line(`\n${verdict} ${outcome.done} actions done, ${outcome.failed} failed, ${seconds(elapsedMs)} in all.`);
   line(dim('Next: npm start keeps it up to play with; docs/how-it-works.md says why it holds.'));
 }
 

@@ -202,6 +202,16 @@ describe('the process', () => {
     expect(started.output()).toMatch(new RegExp(`"message":"${variable} `));
   });
 
+  it.each([
+    ['api', 'PORT'],
+    ['processor', 'HEALTH_PORT'],
+  ] as const)('%s does not start where its port is in use, and says so', async (app, variable) => {
+    const taken = new URL(api.url).port;
+    const started = startApp(app, { ADMIN_TOKEN, ...environment, [variable]: taken });
+    expect(await started.exited).toEqual({ code: 78, signal: null });
+    expect(started.output()).toMatch(new RegExp(`"message":"Port ${taken} is in use: .*${variable}`));
+  });
+
   it('ends on SIGTERM by itself', async () => {
     const other = await startApi(environment);
     other.child.kill('SIGTERM');

@@ -1,6 +1,8 @@
 // `npm run demo -- --json`: what it promises, and that it leaves nothing behind, also when it is interrupted.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../support/processes.mjs';
@@ -13,8 +15,8 @@ beforeAll(() => ensureBuilt(), 180_000);
 beforeEach(() => (temporary = mkdtempSync(join(tmpdir(), 'nestjs sandbox '))));
 afterEach(() => rmSync(temporary, { recursive: true, force: true }));
 
-function start(program: string, ...args: string[]) {
-  const env = { ...process.env, TMPDIR: temporary, PORT: '0', NO_COLOR: '1' };
+function start(program: string, { PORT = '0', args = [] as string[] } = {}) {
+  const env = { ...process.env, TMPDIR: temporary, PORT, NO_COLOR: '1' };
   const child = spawn(process.execPath, [join(ROOT, 'apps/demo', program), ...args], { env, cwd: tmpdir() });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
@@ -26,7 +28,7 @@ const exitOf = (child: ChildProcess) => new Promise<number | null>((resolve) => 
 const portOf = (output: string, what: RegExp) => Number(what.exec(output)?.[1]);
 
 it('shows the article for two tenants in under a screen, and ends with the figures as JSON', async () => {
-  const { output, exit } = start('demo.mjs', '--json');
+  const { output, exit } = start('demo.mjs', { args: ['--json'] });
   expect({ code: await exit, output: output() }).toMatchObject({ code: 0 });
   const lines = output().trimEnd().split('\n');
   const result = JSON.parse(lines.at(-1) as string);
@@ -65,6 +67,18 @@ it.each(['SIGINT', 'SIGTERM'] as const)(
   },
   120_000,
 );
+
+it('says at once when its port is in use', async () => {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { output, exit } = start('start.mjs', { PORT: String(port) });
+  expect(await exit).toBe(1);
+  server.close();
+  expect(output()).toMatch(`Port ${port} is in use.`);
+  expect(output()).not.toMatch('PostgreSQL');
+  expect(readdirSync(temporary)).toEqual([]);
+}, 60_000);
 
 it('leaves nothing behind when it is interrupted while it starts', async () => {
   const { child, output, exit } = start('demo.mjs');

@@ -142,12 +142,14 @@ async function formatted(text, filepath) {
   return await format(text, { ...(await resolveConfig(filepath)), filepath });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+async function main() {
   const codes = collectCodes();
   const unknown = codes.filter(({ description }) => !description);
   for (const { code, name } of unknown) console.error(`${code}: ${name || 'no class'} has no description`);
   const file = join(ROOT, 'docs', 'errors.md');
   if (process.argv.includes('--write')) writeFileSync(file, await formatted(page(codes), file));
   else process.stdout.write(readFileSync(file, 'utf8'));
-  process.exit(unknown.length > 0 ? 1 : 0);
+  process.exitCode = unknown.length > 0 ? 1 : 0;
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) void main();

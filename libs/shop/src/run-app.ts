@@ -14,8 +14,17 @@ export async function runApp(start: (logger: LoggerService) => Promise<void>): P
     await start(logger);
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    if (error instanceof EnvironmentError) logger.fatal(message, 'Environment');
+    const wrong = wrongEnvironment(error);
+    if (wrong) logger.fatal(wrong, 'Environment');
     else logger.fatal(`The process cannot start: ${message}`, stack, 'Start');
-    process.exit(error instanceof EnvironmentError ? EX_CONFIG : 1);
+    process.exit(wrong ? EX_CONFIG : 1);
   }
+}
+
+/** What is wrong with the environment, where that is what keeps the process from starting. */
+function wrongEnvironment(error: unknown): string | undefined {
+  if (error instanceof EnvironmentError) return error.message;
+  const { code, port } = (error ?? {}) as { code?: unknown; port?: unknown };
+  if (code !== 'EADDRINUSE') return undefined;
+  return `Port ${String(port)} is in use: end what listens there, or set PORT (api), HEALTH_PORT (processor) to another.`;
 }
