@@ -114,7 +114,7 @@ describe('scriptTypes', () => {
       context.sendEmail('a@b.c', null, null, 's', 't');
       log(context.inventory.reserve({ sku: 1 }), context['odd-name'].go(), context.limits.cpuMs > 10, context.orgName);
       console.warn(context.userId?.length);
-      if (context.changed.includes('amount')) throw new RetryLater('later');
+      if (context.changed.includes('amount')) throw new RetryLater('later', { afterMs: 5_000 });
     `;
     expect(problems(script)).toEqual([]);
   });

@@ -51,7 +51,7 @@ declare function log(...values: unknown[]): void;
 declare const console: { debug(...values: unknown[]): void; info(...values: unknown[]): void; log(...values: unknown[]): void; warn(...values: unknown[]): void; error(...values: unknown[]): void };
 /** Throw one to have the action tried again later. */
 declare class RetryLater extends Error {
-  constructor(message?: string);
+  constructor(message?: string, options?: { readonly afterMs?: number });
 }`;
 
 type TypeOf = (field: Field) => string;
