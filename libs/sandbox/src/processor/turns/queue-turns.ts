@@ -8,6 +8,7 @@ import { claimOf, discard, discardUnreadable, readFetched, type ClaimedJob, type
 import { HeldJob, type HeldJobHost } from './held-job.js';
 import { HeldJobs } from './held-jobs.js';
 import { LapsedJobs } from './lapsed-jobs.js';
+import { LineLook } from './line-look.js';
 import { LockKeeper } from './lock-keeper.js';
 import { SignalBatch } from './signal-batch.js';
 import { Slots } from './slots.js';
@@ -70,6 +71,7 @@ export class QueueTurns implements Turns {
   private readonly jobs = new HeldJobs();
   private readonly inHand = new Map<string, InHand>();
   private readonly lapsed: LapsedJobs;
+  private readonly line: LineLook;
   private readonly work = new UnderWay((error) => this.fault(error));
   private readonly stopping = new AbortController();
   private readonly process = randomUUID();
@@ -96,6 +98,7 @@ export class QueueTurns implements Turns {
     const onFault = (tenantId: string, error: unknown): void => this.fault(error, tenantId);
     this.locks = new LockKeeper(queue, this.jobs, { lockMs, checkMs, onFault });
     this.lapsed = new LapsedJobs(queue, checkMs);
+    this.line = new LineLook(queue, (tenantId) => this.noteSignal(tenantId));
     this.sweep = new TenantSweep(queue, {
       tenants,
       perSecond: sweepPerSecond,
@@ -173,10 +176,7 @@ export class QueueTurns implements Turns {
     if (ready) await ready;
     const limit = this.limits.concurrency(tenantId);
     const hand = this.handOf(tenantId);
-    if (hand.count >= limit) {
-      hand.signalled = true;
-      return;
-    }
+    if (hand.count >= limit) return void this.noteSignal(tenantId);
     let found = true;
     for (let width = 1; found; width *= 2) {
       const count = this.slots.take(Math.min(width, this.room(hand, limit)));
@@ -188,6 +188,13 @@ export class QueueTurns implements Turns {
     // It stopped for want of slots, not of jobs.
     if (found && hand.count < limit) this.comeAgain(tenantId, hand);
     this.forgetIfIdle(tenantId);
+  }
+
+  /** Whether the tenant's slots here will look after it: when they end, it goes in line again. */
+  private noteSignal(tenantId: string): boolean {
+    const hand = this.inHand.get(tenantId);
+    if (!hand || hand.count === 0) return false;
+    return (hand.signalled = true);
   }
 
   /** Slots that the tenant may take now. */
@@ -318,7 +325,7 @@ export class QueueTurns implements Turns {
   }
 
   /**
-   * With slots to spare nobody waits for this one; else the chain has its quantum. Only the handlers' time counts: under
+   * With slots to spare nobody waits for this one; else the chain has its quantum, and more while nobody waits. Only the handlers' time counts: under
    * load most of a job's time is the queue's own, and giving way then would only add to that.
    */
   private goesOn(chain: Chain, busyMs: number): boolean {
@@ -330,7 +337,8 @@ export class QueueTurns implements Turns {
     if (this.slots.free > this.reserve) return true;
     const weight = this.options.tenantWeight(tenantId);
     const { quantumJobs, quantumMs } = this.options;
-    return chain.served < quantumJobs * weight && chain.busyMs < quantumMs * weight;
+    if (chain.served < quantumJobs * weight && chain.busyMs < quantumMs * weight) return true;
+    return this.inHand.size === 1 && this.line.isEmpty();
   }
 
   private async drain(drainMs: number): Promise<void> {
