@@ -1,7 +1,7 @@
 import type { QueueBackend } from '../../queue/queue-backend.js';
 
 /** Least milliseconds between two looks. */
-const LOOK_EVERY_MS = 2;
+const LOOK_EVERY_MS = 3;
 /** Milliseconds for which an empty line is taken to stay empty: what a tenant that comes in may wait longer for it. */
 const EMPTY_FOR_MS = 5;
 
