@@ -58,4 +58,6 @@ if (!process.argv.includes('--js-only')) {
     stdio: 'inherit',
   });
   for (const file of walk(esm).filter((name) => name.endsWith('.d.ts'))) cpSync(file, join(cjs, relative(esm, file)));
+  // npm packs what is in the package's own folder, and links lead nowhere there.
+  for (const name of ['README.md', 'LICENSE']) cpSync(join(root, '../..', name), join(root, name));
 }
