@@ -40,7 +40,7 @@ const WITHOUT_CLASS = {
     'action',
     'The process that ran the script sent what no run may send, and was ended: the script may have broken out of its engine.',
   ],
-  SANDBOX_NOT_NULL_VIOLATION: ['script', 'A column that takes no null was given none other.'],
+  SANDBOX_NOT_NULL_VIOLATION: ['script', 'A column that takes no null was given null, or nothing.'],
   SANDBOX_NOT_STARTED: [
     'action',
     'No thread, or no process, could be started to run the script in: see what limits the memory and the processes of the machine.',
