@@ -197,6 +197,7 @@ describe('a thread that was taken over', () => {
 
   it.each([
     ['a second result, for the run after it', [result('mine'), { do: 'wait', ms: 30 }, result('stolen')]],
+    ['a result, and coming to its end as the next run starts', [result('mine'), { do: 'throw' }]],
     [
       'a call on behalf of the run after it',
       [

@@ -188,21 +188,13 @@ export class PoolThread implements RunLink, WatchedMailbox {
     if (text === undefined) return false;
     this.seen = sequence;
     this.mailboxWatch.end(this);
-    if (this.run && about !== this.number) this.handBack(this.run);
+    // an earlier run's, which is over: such a thread is of no more use
+    if (this.run && about !== this.number) this.fault(new Error('a message about another run'));
     else {
       this.heard = true;
       this.take(this.mailbox.kind('thread'), text);
     }
     return true;
-  }
-
-  /** A message about an earlier run, which is over: such a thread is of no more use, and its run is another one's. */
-  private handBack(run: ActiveRun): void {
-    if (this.heard || run.handedBack) return this.fault(new Error('a message about another run'));
-    this.run = undefined;
-    run.handedBack = true;
-    this.listener.onUnserved(run);
-    this.leave('fault');
   }
 
   /** Only a thread that is cleaning up has anything to say here: its run would be lost. */
@@ -248,11 +240,21 @@ export class PoolThread implements RunLink, WatchedMailbox {
     const { run } = this;
     this.run = undefined;
     void this.worker.terminate();
-    if (run && error?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    if (run) this.endRun(run, error);
+    this.listener.onGone(this, this.started, reason, error);
+  }
+
+  /** A thread that ends without a word about its run may owe that to the one before: the run gets another one, once. */
+  private endRun(run: ActiveRun, error?: Error & { code?: string }): void {
+    if (error?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
       const message = `The script held more than ${run.request.limits.memoryBytes} bytes of memory.`;
       run.fail('exceededMemory', { name: 'LimitError', message });
-    } else run?.fail('internalError', { name: 'Error', message: 'The thread of this run came to an end.' });
-    this.listener.onGone(this, this.started, reason, error);
+    } else if (this.heard || run.handedBack || run.ended) {
+      run.fail('internalError', { name: 'Error', message: 'The thread of this run came to an end.' });
+    } else {
+      run.handedBack = true;
+      this.listener.onUnserved(run);
+    }
   }
 }
 
