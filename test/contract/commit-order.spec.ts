@@ -39,10 +39,15 @@ describe('the line of a tenant', () => {
   const one = async (client?: pg.PoolClient): Promise<string> => (await add(client))[0] as string;
 
   /** Whether the finish was kept. */
-  async function finish(actionId: string, more: Partial<NewExecution> = {}): Promise<boolean> {
+  async function finish(
+    actionId: string,
+    more: Partial<NewExecution> = {},
+    ranMs: number | null = 0,
+  ): Promise<boolean> {
     const usage = { cpuMs: 0, wallMs: 0, waitMs: 0, calls: 0 };
     const about = { id: uuidv7(), actionId, scriptId: uuidv7(), scriptVersion: 1, startedAt: new Date() };
-    const statement = { ...about, outcome: 'ok', logs: [], usage, status: 'done', inLine: true, ...more } as const;
+    const inLine = ranMs === null ? {} : { inLineMs: ranMs };
+    const statement = { ...about, outcome: 'ok', logs: [], usage, status: 'done', ...inLine, ...more } as const;
     try {
       await sql.query(finishStatement(statement));
       return true;
@@ -53,6 +58,20 @@ describe('the line of a tenant', () => {
   }
   const claims = async (id: string) => (await sql.query(claimStatement(id, 1_000, true))).rowCount === 1;
   const change = (set: string, id: string) => pool.query(`update sandbox_action set ${set} where id = $1`, [id]);
+
+  it('keeps nothing of a run that began before the one in front of it was finished', async () => {
+    const [first, second] = [await one(), await one()];
+    expect(await finish(first)).toBe(true);
+    expect(await finish(second, {}, 60_000)).toBe(false);
+    expect(await finish(second)).toBe(true);
+  });
+
+  it('takes a finish in a time to come for one before the clock was set back', async () => {
+    const [first, second] = [await one(), await one()];
+    await finish(first);
+    await change("finished_at = now() + interval '1 hour'", first);
+    expect(await finish(second, {}, 60_000)).toBe(true);
+  });
 
   it('lets the first one end or be claimed, and none behind it', async () => {
     const [first, second] = [await one(), await one()];
@@ -65,7 +84,7 @@ describe('the line of a tenant', () => {
 
   it('does not concern who did not ask', async () => {
     const [first, second] = [await one(), await one()];
-    expect([await finish(second, { inLine: false }), await finish(first)]).toEqual([true, true]);
+    expect([await finish(second, {}, null), await finish(first)]).toEqual([true, true]);
   });
 
   it('keeps those of one transaction as they were written', async () => {

@@ -1,7 +1,7 @@
 import type { LogLine, Outcome, ScriptError, Usage } from '../protocol/run.js';
 import type { SqlStatement } from '../tenancy/tenancy.js';
 import type { ActionStatus } from './action.record.js';
-import { FIRST_IN_LINE } from './order.statements.js';
+import { FIRST_IN_LINE, ranAlone } from './order.statements.js';
 import { storableJson } from './storable-json.js';
 
 /** What is kept of a run, and what it makes of its action. */
@@ -22,18 +22,21 @@ export interface NewExecution {
   readonly status: Extract<ActionStatus, 'done' | 'failed' | 'dead' | 'pending'>;
   /** The attempt a claim was committed for; left out where there was none. */
   readonly claimedAttempt?: number;
-  /** Whether nothing is kept unless the action is first in its line. Not for one that was claimed. Default false. */
-  readonly inLine?: boolean;
+  /**
+   * Where nothing is to be kept unless the action is first in its line and ran by itself: the milliseconds that passed
+   * since the run began. Not for one that was claimed.
+   */
+  readonly inLineMs?: number;
 }
 
 /** A text for each case, not a parameter: what a plan cannot leave out it is made anew for, every time (0.1 ms). */
 const finished = (inLine: boolean): string => `with finished as (
   update sandbox_action a set status = $2, outcome = $3, error = $4::jsonb, lease_until = null,
     attempt = attempt + case when $5::int is null then 1 else 0 end,
-    finished_at = case when $2 = 'pending' then null else now() end
+    finished_at = case when $2 = 'pending' then null else clock_timestamp() end
   where id = $1 and finished_at is null
     and case when $5::int is null then lease_until is null or lease_until < now() else attempt = $5 end
-    ${inLine ? `and ${FIRST_IN_LINE}` : ''}
+    ${inLine ? `and ${FIRST_IN_LINE} and ${ranAlone('$13::float8')}` : ''}
   returning attempt
 )`;
 
@@ -51,7 +54,7 @@ values ($6, $1, (select attempt from finished), $7, $8, $3, $9::jsonb, $4::jsonb
  */
 export function finishStatement(execution: NewExecution): SqlStatement {
   const values = finishValues(execution);
-  return execution.inLine
+  return execution.inLineMs !== undefined
     ? { name: 'sandbox_finish_in_line', text: `${FINISHED_IN_LINE}\n${EXECUTION}`, values }
     : { name: 'sandbox_finish', text: `${FINISHED}\n${EXECUTION}`, values };
 }
@@ -68,7 +71,7 @@ export function finishWith(
   const values = finishValues(execution);
   const { change, select } = effect(values);
   return {
-    text: `${execution.inLine ? FINISHED_IN_LINE : FINISHED},\nexecution as (${EXECUTION}),\nw as (${change} returning 1)\nselect ${select} from w`,
+    text: `${execution.inLineMs === undefined ? FINISHED : FINISHED_IN_LINE},\nexecution as (${EXECUTION}),\nw as (${change} returning 1)\nselect ${select} from w`,
     values,
   };
 }
@@ -87,6 +90,7 @@ function finishValues(execution: NewExecution): unknown[] {
     storableJson(execution.logs) ?? '[]',
     storableJson(execution.usage),
     execution.startedAt,
+    ...(execution.inLineMs === undefined ? [] : [execution.inLineMs]),
   ];
 }
 

@@ -17,6 +17,14 @@ export const FIRST_IN_LINE = `(select b.seq from sandbox_action b
     and (b.written_by = a.written_by or pg_visible_in_snapshot(b.written_by, a.written_seeing))
   order by b.seq limit 1) is null`;
 
+/**
+ * Whether none of the actions just before `a` was finished while it ran, which took the milliseconds of that parameter: it
+ * may have read what the other was about to change. A time to come is of a clock that was set back since.
+ */
+export const ranAlone = (ranMs: string): string => `not exists (select 1
+  from (select c.finished_at from sandbox_action c where c.seq < a.seq order by c.seq desc limit 4) b
+  where b.finished_at between clock_timestamp() - ${ranMs} * interval '1 millisecond' and clock_timestamp())`;
+
 /** The scripts whose actions an action may not run beside, or overtake. */
 export interface OrderKeys {
   /** Scripts all of whose actions it keeps apart from. */

@@ -78,6 +78,7 @@ class RunAttempt {
   private readonly claim: Claim;
   private readonly session: BridgeSession;
   private readonly startedAt = new Date();
+  private readonly beganAt = performance.now();
 
   constructor(
     private readonly ports: RunPorts,
@@ -183,7 +184,7 @@ class RunAttempt {
   }
 
   private execution(result: RunResult, status: NewExecution['status']): NewExecution {
-    const { actionId, script, inLine } = this.action;
+    const { actionId, script } = this.action;
     const { attempt } = this.claim;
     return {
       id: uuidv7(),
@@ -197,8 +198,12 @@ class RunAttempt {
       usage: result.usage,
       startedAt: this.startedAt,
       status,
-      ...(attempt === undefined ? { inLine } : { claimedAttempt: attempt }),
+      ...(attempt === undefined ? this.inLine() : { claimedAttempt: attempt }),
     };
+  }
+
+  private inLine(): Pick<NewExecution, 'inLineMs'> {
+    return this.action.inLine ? { inLineMs: performance.now() - this.beganAt } : {};
   }
 
   private async undo(): Promise<void> {
